@@ -1,0 +1,5 @@
+//! The `pyrometer` binary.
+
+fn main() -> anyhow::Result<()> {
+    anyhow::bail!("nothing here yet")
+}

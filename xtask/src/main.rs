@@ -1,0 +1,5 @@
+//! `cargo xtask COMMAND`.
+
+fn main() -> anyhow::Result<()> {
+    anyhow::bail!("nothing here yet")
+}
