@@ -87,7 +87,9 @@ fn run(command: &str, args: Args) -> anyhow::Result<()> {
         }
         "wheel" => {
             let mut args = args;
-            let profile = args.value("--profile")?.unwrap_or_else(|| "release".to_owned());
+            let profile = args
+                .value("--profile")?
+                .unwrap_or_else(|| "release".to_owned());
             args.finish()?;
             products::wheel(&ctx, &profile).map(|_| ())
         }

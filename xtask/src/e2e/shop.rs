@@ -19,59 +19,92 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(9 * 60);
 
 pub(super) fn run(ctx: &Context, built: &Built) -> anyhow::Result<()> {
     let scene = Scene::new(ctx, "e2e-shop")?;
-    let api = Api { address: free_address(None)? };
+    let api = Api {
+        address: free_address(None)?,
+    };
     let mut fleet = Fleet::default();
     let interrupt = &ctx.interrupt;
     fleet.add(scene.pyrometer(&built.binary, api.address)?);
-    fleet.until(interrupt, "pyrometer to be ready", FIRST_CHART_LIMIT, || api.ready())?;
+    fleet.until(
+        interrupt,
+        "pyrometer to be ready",
+        FIRST_CHART_LIMIT,
+        || api.ready(),
+    )?;
 
     let mut at = Instant::now();
-    ctx.steps.act("shop: rates of all three services within 60 s", || {
-        at = Instant::now();
-        let places = shop::start_services(ctx, &built.venv, &scene, &mut fleet)?;
-        fleet.add(shop::start_load(ctx, &built.venv, &scene, places[0].1)?);
-        let left = FIRST_CHART_LIMIT.saturating_sub(at.elapsed());
-        fleet.until(interrupt, "the first rates", left, || shop::require_rates(api))?;
-        println!("  {:.1} s after the services were started", at.elapsed().as_secs_f64());
-        Ok(())
-    })?;
-    let false_alarms = on_shop(&api.alerts()?);
-    ensure!(false_alarms.is_empty(), "before the fault these alerts fire: {false_alarms:?}");
-    browser::look(ctx, api, "calm", None)?;
-
-    let alert = ctx.steps.act("shop: an alert on payments fires during the fault", || {
-        set_fault(built, ctx, &scene, &["--slow", "0.4", "0.9", "--failing", "0.7"])?;
-        let fault_at = Instant::now();
-        let alert = fleet.until(interrupt, "an alert on payments", FIRE_LIMIT, || {
-            let firing = on_shop(&api.alerts()?);
-            match firing.into_iter().find(|alert| alert.service == "payments") {
-                Some(alert) => Ok(alert),
-                None => bail!("none of {:?} fires", api.alerts()?),
-            }
-        })?;
-        println!("  {} after {:.1} s", alert.name, fault_at.elapsed().as_secs_f64());
-        Ok(alert)
-    })?;
-    browser::look(ctx, api, "fault", Some(&alert.name))?;
-
-    ctx.steps.act("shop: every alert resolves after the fault", || {
-        set_fault(built, ctx, &scene, &[])?;
-        let well_at = Instant::now();
-        fleet.until(interrupt, "the alerts to resolve", RESOLVE_LIMIT, || {
-            let firing = on_shop(&api.alerts()?);
-            ensure!(firing.is_empty(), "still firing: {firing:?}");
+    ctx.steps
+        .act("shop: rates of all three services within 60 s", || {
+            at = Instant::now();
+            let places = shop::start_services(ctx, &built.venv, &scene, &mut fleet)?;
+            fleet.add(shop::start_load(ctx, &built.venv, &scene, places[0].1)?);
+            let left = FIRST_CHART_LIMIT.saturating_sub(at.elapsed());
+            fleet.until(interrupt, "the first rates", left, || {
+                shop::require_rates(api)
+            })?;
+            println!(
+                "  {:.1} s after the services were started",
+                at.elapsed().as_secs_f64()
+            );
             Ok(())
         })?;
-        println!("  after {:.1} s", well_at.elapsed().as_secs_f64());
-        Ok(())
-    })?;
+    let false_alarms = on_shop(&api.alerts()?);
+    ensure!(
+        false_alarms.is_empty(),
+        "before the fault these alerts fire: {false_alarms:?}"
+    );
+    browser::look(ctx, api, "calm", None)?;
+
+    let alert = ctx
+        .steps
+        .act("shop: an alert on payments fires during the fault", || {
+            set_fault(
+                built,
+                ctx,
+                &scene,
+                &["--slow", "0.4", "0.9", "--failing", "0.7"],
+            )?;
+            let fault_at = Instant::now();
+            let alert = fleet.until(interrupt, "an alert on payments", FIRE_LIMIT, || {
+                let firing = on_shop(&api.alerts()?);
+                match firing.into_iter().find(|alert| alert.service == "payments") {
+                    Some(alert) => Ok(alert),
+                    None => bail!("none of {:?} fires", api.alerts()?),
+                }
+            })?;
+            println!(
+                "  {} after {:.1} s",
+                alert.name,
+                fault_at.elapsed().as_secs_f64()
+            );
+            Ok(alert)
+        })?;
+    browser::look(ctx, api, "fault", Some(&alert.name))?;
+
+    ctx.steps
+        .act("shop: every alert resolves after the fault", || {
+            set_fault(built, ctx, &scene, &[])?;
+            let well_at = Instant::now();
+            fleet.until(interrupt, "the alerts to resolve", RESOLVE_LIMIT, || {
+                let firing = on_shop(&api.alerts()?);
+                ensure!(firing.is_empty(), "still firing: {firing:?}");
+                Ok(())
+            })?;
+            println!("  after {:.1} s", well_at.elapsed().as_secs_f64());
+            Ok(())
+        })?;
     browser::look(ctx, api, "recovered", None)
 }
 
 /// The firing alerts of the shop's services.
 fn on_shop(alerts: &[Alert]) -> Vec<Alert> {
     let ours = |alert: &&Alert| shop::SERVICES.contains(&&*alert.service);
-    alerts.iter().filter(|alert| alert.state == "firing").filter(ours).cloned().collect()
+    alerts
+        .iter()
+        .filter(|alert| alert.state == "firing")
+        .filter(ours)
+        .cloned()
+        .collect()
 }
 
 fn set_fault(built: &Built, ctx: &Context, scene: &Scene, how: &[&str]) -> anyhow::Result<()> {
