@@ -4,6 +4,7 @@
 //! there to a configuration that can run. What Prometheus knows and we do not is ignored with a
 //! word about it; what nobody knows is an error.
 
+mod glob;
 mod problem;
 mod relabel;
 mod render;
@@ -18,11 +19,15 @@ use std::time::Duration;
 
 use model::Labels;
 
+pub(crate) use glob::expand_pattern;
 pub(crate) use problem::{Problem, Problems, Severity};
-pub(crate) use scrape::{Auth, FileDiscovery, JobConfig, Scheme, ScrapeLimits, StaticGroup, Tls};
+pub(crate) use scrape::{
+    Auth, FileDiscovery, Given, JobConfig, Scheme, ScrapeLimits, StaticGroup, Tls, check_address,
+    read_target_group,
+};
 pub(crate) use secret::Secret;
 pub(crate) use section::{Section, read_labels};
-pub(crate) use yaml::{NODES_MAX, Node, Value, parse as parse_yaml};
+pub(crate) use yaml::{Field, NODES_MAX, Node, Value, parse as parse_yaml};
 
 /// Prometheus's defaults for a file that names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
