@@ -38,7 +38,7 @@ struct Options {
 fn options(mut args: Args) -> anyhow::Result<Options> {
     let listen = args
         .value("--listen")?
-        .unwrap_or_else(|| "127.0.0.1:7070".to_owned());
+        .unwrap_or_else(|| "127.0.0.1:9095".to_owned());
     let cycle = args
         .value("--cycle")?
         .unwrap_or_else(|| "60,45,90".to_owned());
@@ -52,7 +52,7 @@ fn options(mut args: Args) -> anyhow::Result<Options> {
     Ok(Options {
         listen: listen
             .parse()
-            .with_context(|| format!("{listen:?} is not an address such as 127.0.0.1:7070"))?,
+            .with_context(|| format!("{listen:?} is not an address such as 127.0.0.1:9095"))?,
         cycle: Cycle {
             calm,
             slow,
@@ -270,7 +270,7 @@ mod tests {
         let error = options_of("--listen here").unwrap_err();
         assert_eq!(
             format!("{error}"),
-            "\"here\" is not an address such as 127.0.0.1:7070"
+            "\"here\" is not an address such as 127.0.0.1:9095"
         );
     }
 }

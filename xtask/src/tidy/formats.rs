@@ -1,9 +1,10 @@
 //! A format on disk and its page know each other.
 //!
-//! A page `docs/formats/NAME.md` tells the format's version; the code that declares the version
+//! A page in `docs/formats` tells the format's version; the code that declares the version
 //! names the page. So whoever changes one is led to the other.
 
 use super::Tree;
+use super::size::code_lines;
 
 const FOLDER: &str = "docs/formats/";
 
@@ -44,7 +45,7 @@ pub(super) fn complaints(tree: &Tree) -> Vec<String> {
         }
     }
     for file in code {
-        for (number, line) in (1..).zip(file.text.lines()) {
+        for (number, line) in (1..).zip(code_lines(file)) {
             for after in line.split(FOLDER).skip(1) {
                 let Some((name, _)) = after.split_once(".md") else {
                     continue;

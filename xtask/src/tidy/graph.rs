@@ -139,6 +139,9 @@ mod tests {
     use super::super::check;
     use super::*;
 
+    const INSTRUMENT: &str = "[dependencies]\nmodel.workspace = true\n\
+        [target.'cfg(unix)'.dependencies.store]\npath = \"x\"\n";
+
     #[test]
     fn a_dependency_against_the_arrows_is_found() {
         check(
@@ -156,10 +159,7 @@ mod tests {
                     "crates/model/Cargo.toml",
                     "[dev-dependencies]\nstore.workspace = true\n",
                 ),
-                (
-                    "crates/instrument/Cargo.toml",
-                    "[dependencies]\nmodel.workspace = true\n[target.'cfg(unix)'.dependencies.store]\npath = \"x\"\n",
-                ),
+                ("crates/instrument/Cargo.toml", INSTRUMENT),
             ],
             &[
                 "crates/model/Cargo.toml: uses store, against the picture's arrows",

@@ -42,7 +42,7 @@ fn limit_of(what: &str) -> usize {
 }
 
 /// The lines before a Rust file's inline test module, all lines of any other file.
-fn code_lines(file: &File) -> Vec<&str> {
+pub(super) fn code_lines(file: &File) -> Vec<&str> {
     let lines: Vec<&str> = file.text.lines().collect();
     let tests = lines.windows(2).position(|pair| {
         pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{')
