@@ -15,7 +15,7 @@ use promql::Expr;
 pub use alert::{AlertState, RESTORE_GAP_MAX, RESTORE_OUTAGE_MAX, restored_active_at, step};
 pub use file::parse_rule_file;
 pub use group::{
-    Alert, AlertKey, GroupState, Health, RuleError, RuleOutcome, RuleState, Transition,
+    Alert, AlertKey, GroupState, Health, Query, RuleError, RuleOutcome, RuleState, Transition,
     TransitionKind,
 };
 
@@ -35,6 +35,8 @@ pub struct RuleGroup {
 /// One rule of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Where it begins in its file, from 1.
+    pub line: u64,
     pub kind: RuleKind,
     pub expr: Expr,
     /// As it stands in the file.
