@@ -56,8 +56,9 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
         .map(|index| &FUNCTIONS[index])
 }
 
-/// Functions of Prometheus that stand behind its feature flag and that this engine lacks.
-pub(crate) const EXPERIMENTAL: [&str; 1] = ["info"];
+/// Functions and aggregations that stand behind Prometheus's feature flag and that this engine
+/// lacks.
+pub(crate) const EXPERIMENTAL: [&str; 3] = ["info", "limit_ratio", "limitk"];
 
 const fn fixed(name: &'static str, args: &'static [ValueType], returns: ValueType) -> Function {
     Function {

@@ -1,6 +1,6 @@
 //! PromQL: parse an expression, then evaluate it over a [`store::Snapshot`].
 //!
-//! ```no_run
+//! ```
 //! use promql::{EvalOptions, Value, eval_instant, parse};
 //!
 //! let store = store::Store::in_memory();

@@ -90,18 +90,25 @@ impl Parser<'_> {
     fn word_primary(&mut self) -> Result<Node, SyntaxFault> {
         let (word, span) = (self.word(), self.span());
         let called = self.kind_after() == &TokenKind::LeftParen;
-        if let Some(op) = AggregateOp::ALL
-            .into_iter()
-            .find(|op| word.eq_ignore_ascii_case(op.name()))
-        {
-            let grouped = self
-                .tokens
-                .get(self.position + 1)
-                .filter(|token| token.kind == TokenKind::Word)
-                .map(|token| self.source(token.span))
-                .is_some_and(is_grouping_word);
-            if called || grouped {
+        let grouped = self
+            .tokens
+            .get(self.position + 1)
+            .is_some_and(|token| is_grouping_word(self.source(token.span)));
+        if called || grouped {
+            if let Some(op) = AggregateOp::ALL
+                .into_iter()
+                .find(|op| word.eq_ignore_ascii_case(op.name()))
+            {
                 return self.aggregate(op);
+            }
+            if functions::EXPERIMENTAL
+                .iter()
+                .any(|experimental| word.eq_ignore_ascii_case(experimental))
+            {
+                return Err(SyntaxFault::new(
+                    span,
+                    format!("{word:?} is experimental and not supported"),
+                ));
             }
         }
         if called {
@@ -166,15 +173,10 @@ impl Parser<'_> {
     fn call(&mut self) -> Result<Node, SyntaxFault> {
         let (name, start) = (self.word(), self.span());
         let Some(function) = functions::find(name) else {
-            let experimental = functions::EXPERIMENTAL
-                .iter()
-                .any(|experimental| name.eq_ignore_ascii_case(experimental));
-            let message = if experimental {
-                format!("function {name:?} is experimental and not supported")
-            } else {
-                format!("unknown function with name {name:?}")
-            };
-            return Err(SyntaxFault::new(start, message));
+            return Err(SyntaxFault::new(
+                start,
+                format!("unknown function with name {name:?}"),
+            ));
         };
         self.advance();
         let (args, end) = self.arguments("function call")?;
