@@ -1,0 +1,4 @@
+//! The gate of the packs: nothing in `packs/` lands that does not work.
+
+mod packs;
+mod promtool;
