@@ -92,10 +92,11 @@ impl Rule {
     pub fn missing_metrics(&self, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut missing = Vec::new();
         for selector in self.expr.selectors() {
-            if let Some(name) = selector.metric_name {
-                if !exists(name) && !missing.iter().any(|known| known == name) {
-                    missing.push(name.to_owned());
-                }
+            if let Some(name) = selector.metric_name
+                && !exists(name)
+                && !missing.iter().any(|known| known == name)
+            {
+                missing.push(name.to_owned());
             }
         }
         missing
