@@ -19,15 +19,15 @@ const CASES = [
   ['home-loading', '/', 'slow', { at: 600 }],
   ['service', '/services/payments', 'lively', { full: true }],
   ['service-fold', '/services/payments', 'lively'],
-  ['service-hover', '/services/cart', 'lively', { then: (page) => page.mouse.move(700, 420) }],
+  ['service-hover', '/services/cart', 'lively', { act: (page) => page.mouse.move(700, 420) }],
   ['service-hour', '/services/storefront?range=6h', 'lively'],
   ['service-panel', '/services/cart?panel=flask%2Foverview%3Alatency', 'lively'],
-  ['service-table', '/services/cart', 'lively', { then: press('v') }],
+  ['service-table', '/services/cart', 'lively', { act: press('v') }],
   [
     'service-query',
     '/services/cart',
     'lively',
-    { then: (page) => page.getByLabel('Open query').nth(1).click() },
+    { act: (page) => page.getByLabel('Open query').nth(1).click() },
   ],
   ['service-partial', '/services/cart', 'partial', { noisy: true, full: true }],
   ['service-none', '/services/nowhere', 'lively', { noisy: true }],
@@ -37,7 +37,7 @@ const CASES = [
     'alerts-open',
     '/alerts',
     'lively',
-    { then: (page) => page.locator('[data-row]').first().click() },
+    { act: (page) => page.locator('[data-row]').first().click() },
   ],
   ['alerts-many', '/alerts', 'many'],
   ['alerts-empty', '/alerts', 'empty'],
@@ -46,18 +46,18 @@ const CASES = [
     'targets-open',
     '/targets',
     'lively',
-    { then: (page) => page.getByText('127.0.0.1:9100').click() },
+    { act: (page) => page.getByText('127.0.0.1:9100').click() },
   ],
   ['targets-empty', '/targets', 'empty'],
   ['not-found', '/no/such/page', 'lively'],
-  ['help', '/', 'lively', { then: press('?') }],
-  ['range', '/', 'lively', { then: press('t') }],
+  ['help', '/', 'lively', { act: press('?') }],
+  ['range', '/', 'lively', { act: press('t') }],
   [
     'search',
     '/',
     'lively',
     {
-      then: async (page) => {
+      act: async (page) => {
         await page.keyboard.press('/');
         await page.keyboard.type('p');
       },
@@ -80,7 +80,7 @@ for (const [name, path, mode, options = {}] of CASES) {
       });
       await page.goto(server.url + path);
       await page.waitForTimeout(options.at ?? 1400);
-      await options.then?.(page);
+      await options.act?.(page);
       if (options.stale) {
         server.close();
         await page.waitForTimeout(7000);

@@ -137,7 +137,7 @@ function toggleTables(): void {
 /** The rail with how many alerts fire and which build answers. */
 function RailWithNews({ onHelp }: { onHelp: () => void }) {
   const { remote } = useQuery('alerts', '', fetchAlerts);
-  const build = useQuery('build', '', fetchBuildInfo, remote.value.value === undefined);
+  const build = useQuery('build', '', fetchBuildInfo, { live: false });
   const firing = (remote.value.value?.alerts ?? []).filter(({ state }) => state === 'firing');
   const critical = firing.some(({ labels }) => severityState(labels.severity) === 'critical');
   const links = PAGES.map((page) =>
@@ -158,8 +158,10 @@ function RailWithNews({ onHelp }: { onHelp: () => void }) {
 /** The search field; what can be found is asked for when somebody goes there. */
 function SearchEverything() {
   const wanted = useSignal(false);
-  const services = useQuery('search', '', (abort) => fetchServices(undefined, abort), wanted.value);
-  const alerts = useQuery('search-alerts', '', fetchAlerts, wanted.value);
+  const services = useQuery('search', '', (abort) => fetchServices(undefined, abort), {
+    enabled: wanted.value,
+  });
+  const alerts = useQuery('search-alerts', '', fetchAlerts, { enabled: wanted.value });
   const all: Found[] = [
     ...(services.remote.value.value?.services ?? []).map(({ name }) => ({
       name,

@@ -58,7 +58,7 @@ pub(crate) fn seconds<const N: usize>(text: &str) -> anyhow::Result<[u64; N]> {
         .split(',')
         .map(|part| part.trim().parse::<u64>())
         .collect::<Result<Vec<_>, _>>()
-        .with_context(|| format!("{text:?} is not {N} numbers of seconds, such as 60,45,90"))?;
+        .with_context(|| format!("{text:?} is not {N} numbers of seconds, such as 60,45,90,240"))?;
     <[u64; N]>::try_from(parts)
         .map_err(|parts| anyhow::anyhow!("wanted {N} numbers of seconds, got {}", parts.len()))
 }

@@ -48,15 +48,7 @@ impl Context {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
-        // Set by the `cargo run` that started us; they would make every crate's build script
-        // that watches them run again.
-        for name in [
-            "CARGO_MANIFEST_DIR",
-            "CARGO_MANIFEST_PATH",
-            "CARGO_PKG_NAME",
-        ] {
-            command.env_remove(name);
-        }
+        forget_cargo_run(&mut command);
         command
     }
 
@@ -68,6 +60,18 @@ impl Context {
         }
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
         Ok(dir)
+    }
+}
+
+/// Removes what the `cargo run` that started us has set; it would make every build script that
+/// watches these variables run again.
+pub(crate) fn forget_cargo_run(command: &mut Command) {
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_NAME",
+    ] {
+        command.env_remove(name);
     }
 }
 

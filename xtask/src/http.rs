@@ -52,6 +52,24 @@ pub(crate) struct Alert {
     pub(crate) name: String,
     pub(crate) service: String,
     pub(crate) state: String,
+    /// `critical` pages somebody; `warning` and `info` wait until morning.
+    pub(crate) severity: String,
+}
+
+impl Alert {
+    pub(crate) fn is_firing(&self) -> bool {
+        self.state == "firing"
+    }
+
+    pub(crate) fn is_critical(&self) -> bool {
+        self.severity == "critical"
+    }
+}
+
+impl std::fmt::Display for Alert {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {} ({})", self.name, self.service, self.severity)
+    }
 }
 
 impl Api {
@@ -127,6 +145,7 @@ impl Api {
                 name: text(&alert["labels"]["alertname"]),
                 service: text(&alert["labels"]["job"]),
                 state: text(&alert["state"]),
+                severity: text(&alert["labels"]["severity"]),
             })
             .collect())
     }

@@ -43,8 +43,8 @@ cargo xtask COMMAND
 
   demo    build everything, start the shop and pyrometer, break payments, stop on Ctrl-C
             --listen ADDR        where the UI answers (default 127.0.0.1:9095)
-            --cycle CALM,SLOW,FAILING  seconds of each (default 60,45,90)
-            --once               one fault, then stop once its alerts have resolved
+            --cycle CALM,SLOW,FAILING,RECOVERY  seconds of each (default 60,45,105,240)
+            --once               one fault, then stop once its critical alerts have resolved
             --no-open            do not open a browser
             --profile NAME       cargo profile (default demo)
   check   everything CI runs: format, tidy, licences, UI, clippy, tests, wheel, e2e

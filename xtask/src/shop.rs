@@ -29,6 +29,8 @@ pub(crate) struct Cycle {
     pub(crate) calm: u64,
     pub(crate) slow: u64,
     pub(crate) failing: u64,
+    /// Long enough for the alerts to resolve before the next round.
+    pub(crate) recovery: u64,
     /// Zero is without end.
     pub(crate) cycles: u32,
 }
@@ -203,6 +205,7 @@ pub(crate) fn start_fault(
         .args(["--calm", &cycle.calm.to_string()])
         .args(["--slow", &cycle.slow.to_string()])
         .args(["--failing", &cycle.failing.to_string()])
+        .args(["--recovery", &cycle.recovery.to_string()])
         .args(["--cycles", &cycle.cycles.to_string()]);
     Service::start("fault", command, &scene.logs)
 }

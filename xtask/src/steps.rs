@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-/// How much of a failed command's output is shown: a Rust or Python error with its surroundings.
+/// How much of a failed command's output is shown: its end holds a Rust or Python error with its
+/// surroundings; its beginning holds npm's, which a page of usage follows.
+const HEAD_LINES: usize = 12;
 const TAIL_LINES: usize = 40;
 
 /// Runs steps and remembers how long each took.
@@ -96,17 +98,22 @@ impl Steps {
     }
 }
 
-/// The end of a log, indented, with the log's own place.
+/// The end of a log and a little of its beginning, indented, with the log's own place.
 pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    let mut told = format!("the end of {}:\n", log.display());
-    for line in shown {
-        told.push_str("  | ");
-        told.push_str(line);
-        told.push('\n');
+    let left_out = lines.len().saturating_sub(HEAD_LINES + TAIL_LINES);
+    let mut told = format!("{}:\n", log.display());
+    for (index, line) in lines.iter().enumerate() {
+        if index == HEAD_LINES && left_out > 0 {
+            told.push_str(&format!("  | … {left_out} lines …\n"));
+        }
+        if index < HEAD_LINES || index >= HEAD_LINES + left_out {
+            told.push_str("  | ");
+            told.push_str(line);
+            told.push('\n');
+        }
     }
     told
 }
@@ -154,7 +161,10 @@ mod tests {
             "{error}"
         );
         assert!(error.ends_with("  | 99\n  | 100\n"), "{error}");
-        assert!(!error.contains("| 60\n"), "{error}");
+        assert!(
+            error.contains("  | 12\n  | … 48 lines …\n  | 61\n"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -16,16 +16,13 @@ export function speakSeconds(seconds: number): Spoken {
   return { number: digits(seconds / DAY), unit: 'd' };
 }
 
-/** How long something lasts, in whole steps: `45 s`, `12 min`, `3 h 20 min`, `5 d`. */
+/** How long something lasts, in its largest unit: `45 s`, `97 min`, `3 h`, `5 d`. */
 export function lasting(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < MINUTE) return `${seconds} s`;
-  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`;
-  if (seconds < DAY) {
-    const hours = Math.floor(seconds / HOUR);
-    const minutes = Math.floor((seconds % HOUR) / MINUTE);
-    return hours < 6 && minutes > 0 ? `${hours} h ${minutes} min` : `${hours} h`;
-  }
+  // One unit alone says too little right after it changes: 119 min is not "1 h".
+  if (seconds < 2 * HOUR) return `${Math.floor(seconds / MINUTE)} min`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
   return `${Math.floor(seconds / DAY)} d`;
 }
 

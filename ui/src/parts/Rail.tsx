@@ -12,7 +12,7 @@ export type RailLink = {
 };
 
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
-const THEME_SAYS: Record<Theme, string> = { system: 'System theme', light: 'Light', dark: 'Dark' };
+const THEME_SAYS: Record<Theme, string> = { system: 'System', light: 'Light', dark: 'Dark' };
 
 /** The pages: at the left, narrow on narrow screens, at the bottom on phones. */
 export function Rail({

@@ -30,6 +30,7 @@ function shareLink(): string {
 export function RangePicker() {
   const box = useRef<HTMLDivElement>(null);
   const open = pickerOpen.value;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the listeners live while it is open
   useEffect(() => {
     if (!open) return undefined;
     box.current
@@ -149,7 +150,6 @@ function Picker() {
           <button
             key={seconds}
             type="button"
-            // biome-ignore lint/a11y/useSemanticElements: one press picks and closes
             role="radio"
             class="menu-item"
             aria-checked={chosen.kind === 'relative' && chosen.seconds === seconds}

@@ -80,7 +80,6 @@ export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
             <li
               key={`${entry.kind} ${entry.name}`}
               id={`found-${i}`}
-              // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field
               role="option"
               aria-selected={i === at}
               class="menu-item"

@@ -166,7 +166,7 @@ function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPl
     points: {
       show: true,
       size: 4,
-      filter: (u, index, show) => (show ? null : lonely(u.data[index] ?? [])),
+      filter: (u, index) => lonely(u.data[index] ?? []),
     },
   };
 }

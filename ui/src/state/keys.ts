@@ -36,7 +36,7 @@ export function listenKeys(shortcuts: Shortcut[]): () => void {
 export function moveRow(direction: -1 | 1): void {
   const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')];
   if (rows.length === 0) return;
-  const at = rows.findIndex((row) => row === document.activeElement);
+  const at = rows.indexOf(document.activeElement as HTMLElement);
   const next = at === -1 ? (direction === 1 ? 0 : rows.length - 1) : at + direction;
   const row = rows[Math.min(rows.length - 1, Math.max(0, next))];
   row?.focus();

@@ -57,18 +57,22 @@ export class Query<T> {
   }
 }
 
-/**
- * Asks when the scope or the key changes, and at each refresh. `enabled: false` keeps what is there
- * and asks nothing (a panel out of sight).
- */
+export type QueryOptions = {
+  /** `false` keeps what is there and asks nothing (a panel out of sight). */
+  enabled?: boolean;
+  /** `false` is answered once: refreshes ask again only if it failed. */
+  live?: boolean;
+};
+
+/** Asks when the scope or the key changes, and at each refresh. */
 export function useQuery<T>(
   scope: string,
   key: string,
   load: Load<T>,
-  enabled = true,
+  { enabled = true, live = true }: QueryOptions = {},
 ): { remote: ReadonlySignal<Remote<T>>; again: () => void } {
   const query = useMemo(() => new Query<T>(), []);
-  const beat = tick.value;
+  const beat = live || query.state.value.error !== undefined ? tick.value : 0;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for what load closes over
   useEffect(() => {
     if (enabled) void query.ask(scope, key, load);

@@ -2,13 +2,13 @@
 
 /// One line for the reader.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Change<T> {
+pub(in crate::demo) enum Change<T> {
     Fired(T),
     Resolved(T),
 }
 
 /// New ones first, then those that are gone; each told once however often it is listed.
-pub(crate) fn changes<T: Clone + Ord>(before: &[T], now: &[T]) -> Vec<Change<T>> {
+pub(in crate::demo) fn changes<T: Clone + Ord>(before: &[T], now: &[T]) -> Vec<Change<T>> {
     let new = |from: &[T], to: &[T]| {
         let mut found: Vec<T> = to
             .iter()

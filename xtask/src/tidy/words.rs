@@ -53,7 +53,7 @@ pub(super) fn complaints(tree: &Tree) -> Vec<String> {
     }
     for file in &tree.files {
         for (number, line) in (1..).zip(file.text.lines()) {
-            if let Some(path) = MACHINE_PATHS.iter().find(|path| line.contains(*path)) {
+            if let Some(path) = MACHINE_PATHS.iter().find(|path| has_path(line, path)) {
                 found.push(format!(
                     "{}:{number}: {path} is a path of one machine",
                     file.path
@@ -79,6 +79,13 @@ pub(super) fn complaints(tree: &Tree) -> Vec<String> {
             .map(|dir| format!("{dir}/: name it after what it holds")),
     );
     found
+}
+
+/// Whether the path stands at the beginning of one, not in the middle of another.
+fn has_path(line: &str, path: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '}');
+    line.match_indices(path)
+        .any(|(at, _)| !line[..at].ends_with(goes_on))
 }
 
 /// Whether the word stands alone, so that a longer one does not count.
@@ -120,7 +127,10 @@ mod tests {
 
     #[test]
     fn a_path_of_one_machine_is_found_in_documents_too() {
-        let line = format!("see {}notes", MACHINE_PATHS[0]);
+        let line = format!(
+            "see {}notes\nsee ../src{}",
+            MACHINE_PATHS[0], MACHINE_PATHS[0]
+        );
         let expected = format!("docs/a.md:1: {} is a path of one machine", MACHINE_PATHS[0]);
         check(complaints, &[("docs/a.md", &line)], &[&expected]);
     }

@@ -28,7 +28,9 @@ export function RuleFacts({
   const service = serviceOf(labels);
   const health = healthText(rule);
   const runbook = isAlerting(rule) ? (rule.runbook ?? annotations.runbook_url) : undefined;
-  const texts = entriesOf(annotations).filter(([name]) => name !== 'runbook_url');
+  const texts = entriesOf(annotations)
+    .filter(([name]) => name !== 'runbook_url')
+    .sort(([a], [b]) => Number(b === 'summary') - Number(a === 'summary'));
   return (
     <div class="detail">
       <dl class="facts">

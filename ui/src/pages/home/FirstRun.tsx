@@ -18,10 +18,10 @@ export function FirstRun() {
           <CodeLine text="pip install pyrometer" />
         </li>
         <li>
-          <h2>Add one line to the app</h2>
-          <CodeLine text={`${IMPORT}\n\n${INIT}`}>
+          <h2>Add one line, and its import, to the app</h2>
+          <CodeLine text={`${IMPORT}\n${INIT}`}>
             <span class="faint">{IMPORT}</span>
-            {'\n\n'}
+            {'\n'}
             {INIT}
           </CodeLine>
           <p class="dim small">

@@ -1,4 +1,5 @@
 import type { Kpi, Service } from '../../api/services';
+import { NOTHING } from '../../format/number';
 import { speak } from '../../format/units';
 import { Ago } from '../../parts/Ago';
 import { Sparkline } from '../../parts/Sparkline';
@@ -44,18 +45,21 @@ export function ServiceRow({ service }: { service: Service }) {
         )}
       </td>
       <td class="num dim col-changed">
-        <Ago ms={service.changed_ms} />
+        <Ago ms={service.changed_ms} without={NOTHING} />
       </td>
     </tr>
   );
 }
 
 function KpiCell({ kpi, name, alarm }: { kpi: Kpi | undefined; name: string; alarm: boolean }) {
-  if (kpi === undefined) return <td class="col-kpi" data-name={name} />;
+  if (kpi === undefined) return <td class="col-kpi" />;
   const { number, unit } = speak(kpi.now, kpi.unit);
   return (
-    <td class="col-kpi" data-name={name}>
+    <td class="col-kpi">
       <div class="kpi">
+        <span class="kpi-name small faint" aria-hidden="true">
+          {name}
+        </span>
         <Sparkline values={kpi.values ?? []} alarm={alarm} />
         <span class={alarm ? 'kpi-number num alarm' : 'kpi-number num'}>{number}</span>
         <span class="kpi-unit faint">{unit}</span>

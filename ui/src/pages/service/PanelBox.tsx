@@ -30,7 +30,7 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
       const step = stepFor((endMs - startMs) / 1000, pixels, 5);
       return fetchPanel(panel, aligned(startMs, endMs, step), abort);
     },
-    seen.value,
+    { enabled: seen.value },
   );
   const titleId = `panel ${id}`.replaceAll(/\W+/g, '-');
   return (

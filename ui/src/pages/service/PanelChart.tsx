@@ -32,13 +32,13 @@ export function PanelChart({
   const { shown, of } = useMemo(() => ranked(data.series, SERIES_MAX), [data]);
   const lines: ChartSeries[] = useMemo(() => {
     // A chart of one line needs no colour to tell lines apart: it has the first one.
-    const single = shown.length === 1 && Object.keys(shown[0]?.labels ?? {}).length === 0;
+    const single = shown.length === 1 && !panel.queries.some(({ legend }) => legend.includes('{{'));
     return shown.map(({ name, colourKey, values }) => ({
       name,
       values,
       colour: single ? '--series-0' : colours.of(colourKey),
     }));
-  }, [shown, colours]);
+  }, [shown, colours, panel.queries]);
   const drawn = useMemo(
     () => lines.filter(({ name }) => chosen.value.size === 0 || chosen.value.has(name)),
     [lines, chosen.value],

@@ -85,7 +85,7 @@ function trouble(target: Target): string {
   const rejected = target.rejectedTotal ?? 0;
   return [
     target.lastError,
-    target.limited ? `cut at ${target.limited}` : '',
+    target.limited && !target.lastError.includes(target.limited) ? `cut at ${target.limited}` : '',
     rejected > 0 ? `${plural(rejected, 'line')} rejected` : '',
   ]
     .filter((part) => part !== '' && part !== undefined)
