@@ -55,19 +55,20 @@ class Phase:
     says: str
 
 
-def cycle(calm_s, slow_s, failing_s):
-    """One round of the schedule: calm, then slow, then slow and failing."""
+def cycle(calm_s, slow_s, failing_s, recovery_s):
+    """One round of the schedule: calm, then slow, then slow and failing, then well again."""
     slow = Fault((0.4, 0.9))
     failing = Fault((0.4, 0.9), 0.7)
     return [
         Phase(calm_s, NONE, "payments is well"),
         Phase(slow_s, slow, "payments is slow: 400 to 900 ms more for each payment"),
-        Phase(failing_s, failing, "payments is slow and failing: 70 % of the payments raise"),
+        Phase(failing_s, failing, "payments is slow, and 70 % of the payments raise"),
+        Phase(recovery_s, NONE, "payments is well again"),
     ]
 
 
 def run(path, phases, cycles, stop, say):
-    """Plays `phases` `cycles` times (0: without end) until `stop` is set, and leaves no fault on."""
+    """Plays `phases` `cycles` times (0: without end) until `stop` is set; leaves no fault on."""
     done = 0
     try:
         while cycles == 0 or done < cycles:
@@ -81,17 +82,17 @@ def run(path, phases, cycles, stop, say):
             done += 1
     finally:
         write(path, NONE)
-        say("payments is well again")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", required=True, help="the switch that payments reads")
     commands = parser.add_subparsers(dest="command", required=True)
-    play = commands.add_parser("play", help="calm, slow, failing, and again")
+    play = commands.add_parser("play", help="calm, slow, failing, recovery, and again")
     play.add_argument("--calm", type=float, default=60, help="seconds (default 60)")
     play.add_argument("--slow", type=float, default=45, help="seconds (default 45)")
-    play.add_argument("--failing", type=float, default=90, help="seconds (default 90)")
+    play.add_argument("--failing", type=float, default=105, help="seconds (default 105)")
+    play.add_argument("--recovery", type=float, default=240, help="seconds (default 240)")
     play.add_argument("--cycles", type=int, default=0, help="how often (default 0: without end)")
     set_ = commands.add_parser("set", help="turn the switch by hand; no arguments: no fault")
     set_.add_argument("--slow", type=float, nargs=2, default=(0, 0), metavar=("MIN", "MAX"))
@@ -100,9 +101,9 @@ def main():
     if told.command == "set":
         write(told.file, Fault(tuple(told.slow), told.failing))
         return
-    phases = cycle(told.calm, told.slow, told.failing)
+    phases = cycle(told.calm, told.slow, told.failing, told.recovery)
     if all(phase.seconds <= 0 for phase in phases):
-        sys.exit("every phase is zero seconds long; give one of --calm, --slow, --failing")
+        sys.exit("every phase is zero seconds long; give one of them some time")
     try:
         run(told.file, phases, told.cycles, threading.Event(), lambda text: print(text, flush=True))
     except KeyboardInterrupt:

@@ -20,7 +20,11 @@ impl Args {
     /// Takes `--name VALUE` or `--name=VALUE`.
     pub(crate) fn value(&mut self, name: &str) -> anyhow::Result<Option<String>> {
         let with_equals = format!("{name}=");
-        if let Some(at) = self.0.iter().position(|word| word.starts_with(&with_equals)) {
+        if let Some(at) = self
+            .0
+            .iter()
+            .position(|word| word.starts_with(&with_equals))
+        {
             return Ok(Some(self.0.remove(at)[with_equals.len()..].to_owned()));
         }
         let Some(at) = self.0.iter().position(|word| word == name) else {
@@ -54,7 +58,7 @@ pub(crate) fn seconds<const N: usize>(text: &str) -> anyhow::Result<[u64; N]> {
         .split(',')
         .map(|part| part.trim().parse::<u64>())
         .collect::<Result<Vec<_>, _>>()
-        .with_context(|| format!("{text:?} is not {N} numbers of seconds, such as 60,45,90"))?;
+        .with_context(|| format!("{text:?} is not {N} numbers of seconds, such as 60,45,90,240"))?;
     <[u64; N]>::try_from(parts)
         .map_err(|parts| anyhow::anyhow!("wanted {N} numbers of seconds, got {}", parts.len()))
 }

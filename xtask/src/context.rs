@@ -36,18 +36,19 @@ impl Context {
             .map_or_else(|| root.join("target"), |target| root.join(target));
         let steps = Steps::new(target.join("xtask/logs"));
         let interrupt = Interrupt::listen().context("listen for Ctrl-C")?;
-        Ok(Self { root, target, steps, interrupt })
+        Ok(Self {
+            root,
+            target,
+            steps,
+            interrupt,
+        })
     }
 
     /// A `cargo` command in the root of the repository.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
-        // Set by the `cargo run` that started us; they would make every crate's build script
-        // that watches them run again.
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME"] {
-            command.env_remove(name);
-        }
+        forget_cargo_run(&mut command);
         command
     }
 
@@ -62,6 +63,18 @@ impl Context {
     }
 }
 
+/// Removes what the `cargo run` that started us has set; it would make every build script that
+/// watches these variables run again.
+pub(crate) fn forget_cargo_run(command: &mut Command) {
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_NAME",
+    ] {
+        command.env_remove(name);
+    }
+}
+
 /// Whether this runs for CI, where nothing may be left out for want of a tool.
 pub(crate) fn is_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
@@ -70,5 +83,7 @@ pub(crate) fn is_ci() -> bool {
 /// The full path of a program, if `PATH` has it.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }

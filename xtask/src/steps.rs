@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-/// How much of a failed command's output is shown: a Rust or Python error with its surroundings.
+/// How much of a failed command's output is shown: its end holds a Rust or Python error with its
+/// surroundings; its beginning holds npm's, which a page of usage follows.
+const HEAD_LINES: usize = 12;
 const TAIL_LINES: usize = 40;
 
 /// Runs steps and remembers how long each took.
@@ -20,7 +22,10 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new(logs: PathBuf) -> Self {
-        Self { logs, done: RefCell::default() }
+        Self {
+            logs,
+            done: RefCell::default(),
+        }
     }
 
     /// Does `work` as one step.
@@ -39,7 +44,9 @@ impl Steps {
     /// Runs a command whose output a person wants to see as it comes.
     pub(crate) fn loud(&self, title: &str, command: &mut Command) -> anyhow::Result<()> {
         self.act(title, || {
-            let status = command.status().with_context(|| format!("start {}", line(command)))?;
+            let status = command
+                .status()
+                .with_context(|| format!("start {}", line(command)))?;
             if !status.success() {
                 bail!("{status}\n  {}", line(command));
             }
@@ -52,11 +59,15 @@ impl Steps {
         let log = self.logs.join(format!("{}.log", slug(title)));
         self.act(title, || {
             let parent = log.parent().context("a log lies in a folder")?;
-            fs::create_dir_all(parent)
-                .with_context(|| format!("create {}", parent.display()))?;
+            fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
             let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-            command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
-            let status = command.status().with_context(|| format!("start {}", line(command)))?;
+            command
+                .stdin(Stdio::null())
+                .stdout(out.try_clone()?)
+                .stderr(out);
+            let status = command
+                .status()
+                .with_context(|| format!("start {}", line(command)))?;
             if !status.success() {
                 bail!("{status}\n  {}\n{}", line(command), tail(&log));
             }
@@ -87,17 +98,22 @@ impl Steps {
     }
 }
 
-/// The end of a log, indented, with the log's own place.
+/// The end of a log and a little of its beginning, indented, with the log's own place.
 pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    let mut told = format!("the end of {}:\n", log.display());
-    for line in shown {
-        told.push_str("  | ");
-        told.push_str(line);
-        told.push('\n');
+    let left_out = lines.len().saturating_sub(HEAD_LINES + TAIL_LINES);
+    let mut told = format!("{}:\n", log.display());
+    for (index, line) in lines.iter().enumerate() {
+        if index == HEAD_LINES && left_out > 0 {
+            told.push_str(&format!("  | … {left_out} lines …\n"));
+        }
+        if index < HEAD_LINES || index >= HEAD_LINES + left_out {
+            told.push_str("  | ");
+            told.push_str(line);
+            told.push('\n');
+        }
     }
     told
 }
@@ -107,7 +123,11 @@ pub(crate) fn line(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| {
         let word = word.to_string_lossy();
-        if word.contains([' ', '"', '$']) { format!("{word:?}") } else { word.into_owned() }
+        if word.contains([' ', '"', '$']) {
+            format!("{word:?}")
+        } else {
+            word.into_owned()
+        }
     }));
     words.join(" ")
 }
@@ -115,7 +135,13 @@ pub(crate) fn line(command: &Command) -> String {
 fn slug(title: &str) -> String {
     title
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect()
 }
 
@@ -130,9 +156,15 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "seq 1 100; exit 3"]);
         let error = format!("{:#}", steps.quiet("count", &mut command).unwrap_err());
-        assert!(error.starts_with("count: exit status: 3\n  sh -c \"seq 1 100; exit 3\""), "{error}");
+        assert!(
+            error.starts_with("count: exit status: 3\n  sh -c \"seq 1 100; exit 3\""),
+            "{error}"
+        );
         assert!(error.ends_with("  | 99\n  | 100\n"), "{error}");
-        assert!(!error.contains("| 60\n"), "{error}");
+        assert!(
+            error.contains("  | 12\n  | … 48 lines …\n  | 61\n"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use promql::Expr;
 pub use alert::{AlertState, RESTORE_GAP_MAX, RESTORE_OUTAGE_MAX, restored_active_at, step};
 pub use file::parse_rule_file;
 pub use group::{
-    Alert, AlertKey, GroupState, Health, RuleError, RuleOutcome, RuleState, Transition,
+    Alert, AlertKey, GroupState, Health, Query, RuleError, RuleOutcome, RuleState, Transition,
     TransitionKind,
 };
 
@@ -35,6 +35,8 @@ pub struct RuleGroup {
 /// One rule of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Where it begins in its file, from 1.
+    pub line: u64,
     pub kind: RuleKind,
     pub expr: Expr,
     /// As it stands in the file.
@@ -86,17 +88,19 @@ impl Rule {
         label.map(|(_, value)| value.as_str())
     }
 
-    /// The metrics that the expression names and that `exists` does not know, each once.
-    pub fn missing_metrics(&self, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let mut missing = Vec::new();
-        for selector in self.expr.selectors() {
-            if let Some(name) = selector.metric_name {
-                if !exists(name) && !missing.iter().any(|known| known == name) {
-                    missing.push(name.to_owned());
-                }
+    /// The metrics that the expression names, each once.
+    pub fn metrics(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for name in self
+            .expr
+            .selectors()
+            .filter_map(|selector| selector.metric_name)
+        {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
-        missing
+        names
     }
 }
 

@@ -133,8 +133,8 @@ enum Typed {
     Text(String),
     /// A number or a truth value: what it was typed as stands in the source.
     Plain(String),
-    Seq(Vec<Spanned<Typed>>),
-    Map(Vec<(Spanned<Typed>, Spanned<Typed>)>),
+    Seq(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
 }
 
 fn node_of(tree: Spanned<Typed>, source: &str) -> Node {

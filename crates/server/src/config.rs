@@ -82,6 +82,21 @@ impl Config {
         }
     }
 
+    /// This configuration, with the very jobs of `old` where they did not change.
+    pub(crate) fn keeping_jobs_of(&self, old: &Self) -> Self {
+        let mut config = self.clone();
+        for job in &mut config.jobs {
+            let same = old
+                .jobs
+                .iter()
+                .find(|old| old.name == job.name && old.fingerprint == job.fingerprint);
+            if let Some(same) = same {
+                *job = Arc::clone(same);
+            }
+        }
+        config
+    }
+
     /// Reads a file. The second part is what was ignored; with `strict` that is refused too.
     pub(crate) fn load(path: &Path, strict: bool) -> Result<(Self, Vec<Problem>), ConfigError> {
         let text = read_file(path).map_err(|source| ConfigError::Io {

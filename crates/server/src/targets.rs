@@ -22,7 +22,8 @@ pub(crate) struct TargetSpec {
     pub(crate) kind: TargetKind,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
-    /// Facts from an announcement; `None` for other kinds.
+    /// Facts from an announcement when the target was found; [`Target::announced`] has the
+    /// newest.
     pub(crate) announced: Option<AnnouncedFacts>,
 }
 
@@ -71,6 +72,8 @@ pub(crate) struct Target {
     pub(crate) spec: TargetSpec,
     status: Mutex<TargetStatus>,
     metadata: Mutex<Arc<Metadata>>,
+    /// Workers come and go without the target becoming another one.
+    announced: Mutex<Option<AnnouncedFacts>>,
 }
 
 /// The last scrape of one target.
@@ -109,9 +112,10 @@ const DROPPED_MAX: usize = 1000;
 impl Target {
     pub(crate) fn new(spec: TargetSpec) -> Self {
         Self {
-            spec,
             status: Mutex::new(TargetStatus::unknown()),
             metadata: Mutex::default(),
+            announced: Mutex::new(spec.announced.clone()),
+            spec,
         }
     }
 
@@ -133,6 +137,14 @@ impl Target {
 
     pub(crate) fn set_status(&self, status: TargetStatus) {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    pub(crate) fn announced(&self) -> Option<AnnouncedFacts> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_announced(&self, facts: Option<AnnouncedFacts>) {
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     pub(crate) fn metadata(&self) -> Arc<Metadata> {

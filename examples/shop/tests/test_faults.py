@@ -38,16 +38,17 @@ def test_the_schedule_goes_from_calm_to_slow_to_failing_and_back(tmp_path):
     seen = []
     faults.run(
         switch,
-        faults.cycle(60, 45, 90),
+        faults.cycle(60, 45, 90, 100),
         1,
         clock,
         lambda _: seen.append((clock.now, faults.read(switch))),
     )
     slow, failing = faults.Fault((0.4, 0.9)), faults.Fault((0.4, 0.9), 0.7)
+    assert faults.read(switch) == faults.NONE
     assert seen == [(0, faults.NONE), (60, slow), (105, failing), (195, faults.NONE)]
 
 
 def test_a_stopped_schedule_leaves_no_fault_on(tmp_path):
     switch = tmp_path / "fault.json"
-    faults.run(switch, faults.cycle(0, 45, 90), 0, Clock(seconds_to_live=10), lambda _: None)
+    faults.run(switch, faults.cycle(0, 45, 90, 0), 0, Clock(seconds_to_live=10), lambda _: None)
     assert faults.read(switch) == faults.NONE

@@ -9,7 +9,9 @@ use model::{Sample, Timestamp};
 pub enum AlertState {
     Inactive,
     /// The expression holds, but not for as long as the rule asks.
-    Pending { active_at: Timestamp },
+    Pending {
+        active_at: Timestamp,
+    },
     Firing {
         /// Since when the expression holds.
         active_at: Timestamp,
@@ -51,12 +53,26 @@ pub fn step(
         (AlertState::Inactive | AlertState::Pending { .. }, false) => AlertState::Inactive,
         (AlertState::Inactive, true) => pending_or_firing(now, now, hold),
         (AlertState::Pending { active_at }, true) => pending_or_firing(active_at, now, hold),
-        (AlertState::Firing { active_at, fired_at, .. }, true) => AlertState::Firing {
+        (
+            AlertState::Firing {
+                active_at,
+                fired_at,
+                ..
+            },
+            true,
+        ) => AlertState::Firing {
             active_at,
             fired_at,
             clear_since: None,
         },
-        (AlertState::Firing { active_at, fired_at, clear_since }, false) => {
+        (
+            AlertState::Firing {
+                active_at,
+                fired_at,
+                clear_since,
+            },
+            false,
+        ) => {
             let clear_since = clear_since.unwrap_or(now);
             if now.since(clear_since) < keep_firing_for {
                 AlertState::Firing {

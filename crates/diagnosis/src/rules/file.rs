@@ -6,7 +6,14 @@ use super::{Alerting, Rule, RuleGroup, RuleKind};
 use crate::template::{Template, TemplateError};
 use crate::yaml::{Fields, Mistake, Node, Problem, Reader};
 
-const GROUP_FIELDS: [&str; 6] = ["name", "interval", "query_offset", "limit", "labels", "rules"];
+const GROUP_FIELDS: [&str; 6] = [
+    "name",
+    "interval",
+    "query_offset",
+    "limit",
+    "labels",
+    "rules",
+];
 const RULE_FIELDS: [&str; 7] = [
     "record",
     "alert",
@@ -33,7 +40,13 @@ pub fn parse_rule_file(text: &str) -> Result<Vec<RuleGroup>, Vec<Problem>> {
             };
             if groups.iter().any(|other| other.name == group.name) {
                 let name = group.name.clone();
-                reader.report(node.line, Mistake::Twice { what: "the group", name });
+                reader.report(
+                    node.line,
+                    Mistake::Twice {
+                        what: "the group",
+                        name,
+                    },
+                );
             }
             groups.push(group);
         }
@@ -49,10 +62,14 @@ fn read_group(reader: &mut Reader, node: &Node) -> Option<RuleGroup> {
     let fields = reader.fields(node, "a rule group", &GROUP_FIELDS)?;
     let labels = read_labels(reader, &fields);
     let rules = reader.list(&fields, "rules").iter();
-    let rules = rules.filter_map(|node| read_rule(reader, node, &labels)).collect();
+    let rules = rules
+        .filter_map(|node| read_rule(reader, node, &labels))
+        .collect();
     Some(RuleGroup {
         name: reader.required_text(&fields, "name")?,
-        interval: reader.duration(&fields, "interval").filter(|span| !span.is_zero()),
+        interval: reader
+            .duration(&fields, "interval")
+            .filter(|span| !span.is_zero()),
         query_offset: reader.duration(&fields, "query_offset").unwrap_or_default(),
         // As in Prometheus, 0 is no limit.
         limit: reader.count(&fields, "limit").filter(|&limit| limit > 0),
@@ -60,11 +77,7 @@ fn read_group(reader: &mut Reader, node: &Node) -> Option<RuleGroup> {
     })
 }
 
-fn read_rule(
-    reader: &mut Reader,
-    node: &Node,
-    group_labels: &[(String, String)],
-) -> Option<Rule> {
+fn read_rule(reader: &mut Reader, node: &Node, group_labels: &[(String, String)]) -> Option<Rule> {
     let fields = reader.fields(node, "a rule", &RULE_FIELDS)?;
     let kind = read_kind(reader, &fields);
     let name = match &kind {
@@ -80,6 +93,7 @@ fn read_rule(
     let labels = group_labels.chain(&own_labels).cloned().collect();
     let (expr, expr_text) = expr?;
     Some(Rule {
+        line: node.line,
         kind: kind?,
         expr,
         expr_text,
@@ -163,11 +177,7 @@ fn read_labels(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(String, String)
     labels
 }
 
-fn read_templates(
-    reader: &mut Reader,
-    fields: &Fields<'_>,
-    field: &str,
-) -> Vec<(String, String)> {
+fn read_templates(reader: &mut Reader, fields: &Fields<'_>, field: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (key, node) in reader.entries(fields, field) {
         let Some(text) = reader.scalar(node, &key.name) else {

@@ -63,7 +63,9 @@ pub enum RuleError {
     #[error("rule result is not a vector or scalar")]
     NotAVector,
     /// A label that tells two series apart is set to one value by the rule.
-    #[error("vector contains metrics with the same labelset after applying {what} labels: {labels}")]
+    #[error(
+        "vector contains metrics with the same labelset after applying {what} labels: {labels}"
+    )]
     SameLabels { what: &'static str, labels: Labels },
     #[error("exceeded limit of {limit} with {found} {what}")]
     Limit {
@@ -187,15 +189,21 @@ impl GroupState {
                 state.health = Health::Ok;
                 let written: HashSet<Labels> =
                     samples.iter().map(|(labels, _)| labels.clone()).collect();
-                let gone = state.written.difference(&written);
-                samples.extend(gone.map(|labels| (labels.clone(), stale_marker())));
+                samples.extend(ended(state.written.difference(&written).cloned()));
                 state.written = written;
-                RuleOutcome { at, samples, transitions }
+                RuleOutcome {
+                    at,
+                    samples,
+                    transitions,
+                }
             }
             // As in Prometheus: alerts stay as they are, nothing is written, nothing ends.
             Err(error) => {
                 state.health = Health::Failed(error);
-                RuleOutcome { at, ..RuleOutcome::default() }
+                RuleOutcome {
+                    at,
+                    ..RuleOutcome::default()
+                }
             }
         }
     }
@@ -203,15 +211,17 @@ impl GroupState {
     /// Ends the series of before a restart that no rule has written: call it after each round.
     pub fn end_round(&mut self) -> Vec<(Labels, f64)> {
         let orphans = std::mem::take(&mut self.orphans);
-        let all_ok = self.rules.iter().all(|rule| matches!(rule.health, Health::Ok));
+        let all_ok = self
+            .rules
+            .iter()
+            .all(|rule| matches!(rule.health, Health::Ok));
         if !all_ok {
             // A rule that failed may still be the one that goes on with them.
             self.orphans = orphans;
             return Vec::new();
         }
-        let orphans = orphans.into_iter();
-        let gone = orphans.filter(|labels| !self.rules.iter().any(|r| r.written.contains(labels)));
-        gone.map(|labels| (labels, stale_marker())).collect()
+        let written = |labels: &Labels| self.rules.iter().any(|r| r.written.contains(labels));
+        ended(orphans.into_iter().filter(|labels| !written(labels)))
     }
 
     /// How long the newest evaluation of a rule took.
@@ -239,9 +249,17 @@ impl RuleState {
     }
 }
 
+/// Stale markers for series that are no more, in a fixed order.
+fn ended(labels: impl Iterator<Item = Labels>) -> Vec<(Labels, f64)> {
+    let mut gone: Vec<_> = labels.map(|labels| (labels, stale_marker())).collect();
+    gone.sort_by(|(a, _), (b, _)| a.cmp(b));
+    gone
+}
+
 /// Whether an alert can come from a rule: the name and every label without a template agree.
 fn is_of(key: &AlertKey, rule: &Rule) -> bool {
-    rule.alerting().is_some_and(|alerting| key.get("alertname") == Some(&alerting.name))
+    rule.alerting()
+        .is_some_and(|alerting| key.get("alertname") == Some(&alerting.name))
         && rule.labels.iter().all(|(name, value)| {
             name == "alertname"
                 || value.contains("{{")
@@ -277,7 +295,10 @@ fn recorded(
         }
         let labels = builder.build();
         if !seen.insert(labels.clone()) {
-            return Err(RuleError::SameLabels { what: "rule", labels });
+            return Err(RuleError::SameLabels {
+                what: "rule",
+                labels,
+            });
         }
         samples.push((labels, value));
     }
@@ -328,12 +349,9 @@ impl AlertScope<'_> {
                 state.alerts.insert(key, alert);
             }
         }
-        let firing = |alert: &&Alert| matches!(alert.state, AlertState::Firing { .. });
-        let found = state.alerts.len();
-        if let Err(error) = check_limit(self.limit, found, "alerts") {
+        if let Err(error) = check_limit(self.limit, state.alerts.len(), "alerts") {
             // As in Prometheus: over the limit a rule has no alerts at all.
             state.alerts.clear();
-            debug_assert!(!state.alerts.values().any(|alert| firing(&alert)));
             return Err(error);
         }
         let samples = state.alerts.values().flat_map(alert_samples).collect();
@@ -365,8 +383,9 @@ impl AlertScope<'_> {
             }
             builder.set("alertname", &self.alerting.name);
             let annotations = self.alerting.annotations.iter();
-            let annotations =
-                annotations.map(|(name, template)| (name.clone(), expanded(template))).collect();
+            let annotations = annotations
+                .map(|(name, template)| (name.clone(), expanded(template)))
+                .collect();
             let key = builder.build();
             let alert = Alert {
                 labels: key.clone(),
@@ -436,7 +455,9 @@ impl AlertScope<'_> {
 
 fn alert_samples(alert: &Alert) -> [(Labels, f64); 2] {
     let mut shown = alert.labels.builder();
-    shown.set(METRIC_NAME, ALERTS).set("alertstate", alert.state.name());
+    shown
+        .set(METRIC_NAME, ALERTS)
+        .set("alertstate", alert.state.name());
     let mut since = alert.labels.builder();
     since.set(METRIC_NAME, ALERTS_FOR_STATE);
     let active_at = alert.state.active_at().unwrap_or_default();

@@ -340,7 +340,7 @@ fn read_verb(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Ver
         verb.plus |= flag == '+';
         verb.zero |= flag == '0';
     }
-    let mut digits = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+    let digits = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
         let mut number = 0_usize;
         while let Some(digit) = chars.next_if(char::is_ascii_digit) {
             let digit = digit.to_digit(10).map_or(0, |digit| digit as usize);

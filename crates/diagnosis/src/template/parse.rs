@@ -10,7 +10,7 @@ pub(super) enum Part {
     Text(String),
     Show(Pipeline),
     /// The first branch whose pipeline is true; `None` stands for `else`.
-    If(Vec<(Option<Pipeline>, Vec<Part>)>),
+    If(Vec<(Option<Pipeline>, Vec<Self>)>),
 }
 
 /// Commands from left to right; each one's result is the last argument of the next.

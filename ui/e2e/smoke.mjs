@@ -1,0 +1,201 @@
+// Opens every page of a running server in Chromium and fails on anything a user would not want:
+// console errors, page errors, foreign requests, violations of the content security policy.
+//
+//   BASE_URL        the server, for example http://127.0.0.1:9095
+//   SHOTS           folder for the screenshots; none are taken without it
+//   EXPECT_ALERT=1  a firing alert must be shown with its sentence, on Home and on Alerts
+//   WAIT_S          how long each expectation may take, default 30
+//   CHROMIUM        the browser, default /usr/bin/chromium
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openBrowser, watchedPage } from './browser.mjs';
+
+const baseUrl = process.env.BASE_URL;
+const shots = process.env.SHOTS;
+const expectAlert = process.env.EXPECT_ALERT === '1';
+const timeout = Number(process.env.WAIT_S ?? 30) * 1000;
+if (baseUrl === undefined) {
+  console.error('BASE_URL is missing, for example BASE_URL=http://127.0.0.1:9095');
+  process.exit(2);
+}
+if (shots !== undefined) mkdirSync(shots, { recursive: true });
+
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const problems = [];
+let checks = 0;
+
+/** One expectation: a sentence and something that throws or returns false if it does not hold. */
+async function expect(sentence, test) {
+  checks += 1;
+  try {
+    if ((await test()) === false) throw new Error('it does not');
+    console.log(`ok    ${sentence}`);
+  } catch (error) {
+    console.log(`FAIL  ${sentence}`);
+    problems.push(`${sentence}: ${String(error.message ?? error).split('\n')[0]}`);
+  }
+}
+
+const browser = await openBrowser();
+
+async function shoot(page, name, fullPage = false) {
+  if (shots !== undefined) await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
+}
+
+/** What the first KPI column of Home says, as numbers with their prefix applied. */
+function ratesOn(page) {
+  return page.locator('table.services tbody tr').evaluateAll((rows) =>
+    rows.map((row) => {
+      const number = row.querySelector('.col-kpi .kpi-number')?.textContent ?? '';
+      const unit = row.querySelector('.col-kpi .kpi-unit')?.textContent ?? '';
+      return Number(number) * (unit.startsWith('k') ? 1000 : 1);
+    }),
+  );
+}
+
+async function checkHome(page) {
+  await page.goto(baseUrl);
+  await expect('Home shows services', () =>
+    page.locator('table.services tbody tr').first().waitFor({ timeout }),
+  );
+  await expect('a service has a rate above zero', () =>
+    page.waitForFunction(
+      () =>
+        [...document.querySelectorAll('table.services tbody tr')].some(
+          (row) => Number(row.querySelector('.kpi-number')?.textContent) > 0,
+        ),
+      undefined,
+      { timeout },
+    ),
+  );
+  await expect('a sparkline is drawn', () =>
+    page.waitForFunction(
+      () =>
+        [...document.querySelectorAll('.spark-line')].some((path) =>
+          (path.getAttribute('d') ?? '').includes('L'),
+        ),
+      undefined,
+      { timeout },
+    ),
+  );
+  console.log(`      rates: ${(await ratesOn(page)).join(', ')}`);
+  if (expectAlert) {
+    await expect('Home shows a service in trouble, with its sentence', async () => {
+      const sentence = page.locator('tr.critical .sentence, tr.warning .sentence').first();
+      await sentence.waitFor({ timeout });
+      return ((await sentence.textContent()) ?? '').trim() !== '';
+    });
+  }
+}
+
+async function checkAlerts(page) {
+  await page.goto(new URL('/alerts', baseUrl).href);
+  await expect('Alerts shows rules', () =>
+    page.locator('.rules-table [data-row]').first().waitFor({ timeout }),
+  );
+  if (!expectAlert) return;
+  await expect('Alerts shows a firing alert with its sentence', async () => {
+    const row = page.locator('table.alerts:not(.rules-table) tbody:not(.pending) tr.row').first();
+    await row.waitFor({ timeout });
+    return ((await row.locator('.col-summary').textContent()) ?? '').trim() !== '';
+  });
+  await expect('an alert opens to its expression', async () => {
+    await page.locator('table.alerts [data-row]').first().click();
+    await page.locator('.detail .promql').first().waitFor({ timeout });
+  });
+}
+
+async function checkService(page) {
+  await page.goto(baseUrl);
+  const link = page.locator('table.services tr:has(.kpi-number) a[data-row]').first();
+  await link.waitFor({ timeout });
+  const name = await link.locator('.name').textContent();
+  await link.click();
+  await expect(`${name} has a page of its own`, () =>
+    page.locator('.service-head h1').waitFor({ timeout }),
+  );
+  await expect(`${name} has charts`, () =>
+    page.locator('.chart canvas').first().waitFor({ timeout }),
+  );
+  await expect('the first chart has a value', () =>
+    page.waitForFunction(
+      () => /\d/.test(document.querySelector('.legend tbody td.num')?.textContent ?? ''),
+      undefined,
+      { timeout },
+    ),
+  );
+  await expect('every panel on the screen shows something or says why not', () =>
+    page.waitForFunction(
+      () =>
+        [...document.querySelectorAll('.panel')]
+          .filter((panel) => panel.getBoundingClientRect().top < window.innerHeight)
+          .every((panel) => panel.querySelector('canvas, td, .panel-empty, .figure')),
+      undefined,
+      { timeout },
+    ),
+  );
+  await expect('v shows tables in place of charts', async () => {
+    await page.keyboard.press('v');
+    await page.locator('.panel-table').first().waitFor({ timeout });
+    await page.keyboard.press('v');
+  });
+}
+
+async function checkTargets(page) {
+  await page.goto(new URL('/targets', baseUrl).href);
+  await expect('Targets shows a target that is up', () =>
+    page.locator('table.targets tr.good, table.targets tr.warning').first().waitFor({ timeout }),
+  );
+}
+
+async function checkKeys(page) {
+  await page.goto(baseUrl);
+  await page.locator('[data-row]').first().waitFor({ timeout });
+  await expect('g a goes to Alerts', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('a');
+    await page.waitForURL(/\/alerts/, { timeout });
+  });
+  await expect('an unknown address says so', async () => {
+    await page.goto(new URL('/no/such/page', baseUrl).href);
+    await page.getByText('There is no page here').waitFor({ timeout });
+  });
+}
+
+const { page, context, trouble } = await watchedPage(browser, baseUrl, { colorScheme: 'dark' });
+await checkHome(page);
+await checkService(page);
+await checkAlerts(page);
+await checkTargets(page);
+await checkKeys(page);
+await context.close();
+
+const PAGES = { home: '/', alerts: '/alerts', targets: '/targets' };
+for (const colorScheme of shots === undefined ? [] : ['light', 'dark']) {
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    const shot = await watchedPage(browser, baseUrl, { colorScheme, viewport });
+    for (const [name, path] of Object.entries(PAGES)) {
+      await shot.page.goto(new URL(path, baseUrl).href);
+      await shot.page.locator('main [data-row], main h1').first().waitFor({ timeout });
+      await shoot(shot.page, `${name}-${colorScheme}-${size}`);
+    }
+    await shot.page.goto(baseUrl);
+    await shot.page.locator('table.services a[data-row]').first().click();
+    await shot.page
+      .locator('.legend, .panel-empty')
+      .first()
+      .waitFor({ timeout })
+      .catch(() => {});
+    await shoot(shot.page, `service-${colorScheme}-${size}`, true);
+    trouble.push(...shot.trouble);
+    await shot.context.close();
+  }
+}
+await browser.close();
+
+await expect('no console error, page error, foreign request, policy report or dialog', () => {
+  if (trouble.length > 0) throw new Error([...new Set(trouble)].join(' | '));
+});
+for (const problem of problems) console.error(`\n${problem}`);
+console.log(`\n${checks - problems.length} passed, ${problems.length} failed`);
+process.exit(problems.length > 0 ? 1 : 0);

@@ -1,0 +1,20 @@
+import { ago } from '../format/duration';
+import { stamp } from '../format/time';
+import { now } from '../state/clock';
+
+/** `12 s ago`, with the absolute time on hover. Draws itself anew each second, and only itself. */
+export function Ago({
+  ms,
+  without = 'never',
+}: {
+  ms: number | null | undefined;
+  /** What stands where there is no time. */
+  without?: string;
+}) {
+  if (ms === null || ms === undefined || ms <= 0) return <span class="faint">{without}</span>;
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={stamp(ms)}>
+      {ago(ms, now.value)}
+    </time>
+  );
+}
