@@ -106,7 +106,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         let (config, problems) = Self::read(&text, folder);
         match config {
-            Some(config) if !(strict && !problems.is_empty()) => Ok((config, problems)),
+            Some(config) if !strict || problems.is_empty() => Ok((config, problems)),
             _ => Err(ConfigError::Invalid {
                 path: path.to_owned(),
                 problems,

@@ -157,15 +157,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let (configs, new_configs) = mpsc::channel(RELOADS_MAX);
-    let reloading = reload_loop(
+    tasks.spawn(reload_loop(
         Arc::clone(&app),
         args.clone(),
         reloads,
         configs,
         events.clone(),
-    );
-    let reloading = cancel.clone().run_until_cancelled_owned(reloading);
-    tasks.spawn(async move { drop(reloading.await) });
+        cancel.clone(),
+    ));
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(listener, Arc::clone(&app), cancel.clone()));
@@ -401,8 +400,9 @@ async fn reload_loop(
     mut requests: mpsc::Receiver<ReloadRequest>,
     configs: mpsc::Sender<Arc<Config>>,
     events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
 ) {
-    while let Some(answer) = requests.recv().await {
+    while let Some(Some(answer)) = cancel.run_until_cancelled(requests.recv()).await {
         let result = load_config(&args).await;
         app.metrics.config_read(result.is_ok(), app.clock.now());
         let result = match result {
