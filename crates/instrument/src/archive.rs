@@ -80,7 +80,9 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
         return;
     };
-    snapshot.processes.retain(|files| processes.contains(&files.process));
+    snapshot
+        .processes
+        .retain(|files| processes.contains(&files.process));
     for files in &mut snapshot.processes {
         files.is_live = false;
     }

@@ -34,8 +34,8 @@ mod series;
 mod archive;
 mod merge;
 mod process_metrics;
-mod snapshot;
 mod reading; // Reading.
+mod snapshot;
 mod sum;
 mod text;
 

@@ -386,4 +386,4 @@ enum NoHome {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

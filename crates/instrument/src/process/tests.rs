@@ -107,8 +107,11 @@ pub(crate) fn counter(process: &Arc<Process>, labels: &[&str]) -> Arc<Series> {
     shared(process, spec(FamilyKind::Counter, "c", names)).series(labels.iter().copied(), 1.0)
 }
 
-fn die(process: &Process) {
-    process.lock_file.close();
+impl Process {
+    /// Lets go of the lock, as the kernel does at a process's end.
+    pub(crate) fn die(&self) {
+        self.lock_file.close();
+    }
 }
 
 #[test]
@@ -123,9 +126,8 @@ fn counters_of_two_processes_add_up() {
     let family = shared(&two, spec(FamilyKind::Counter, "d", &["a"]));
     family.series(["x"], 1.0).add(2.0);
     family.series(["y"], 1.0).add(3.0);
-    stage.check(
-        r#"c_total{a="x"} 1.0; c_total{a="y"} 1.0; d_total{a="x"} 2.0; d_total{a="y"} 3.0"#,
-    );
+    stage
+        .check(r#"c_total{a="x"} 1.0; c_total{a="y"} 1.0; d_total{a="x"} 2.0; d_total{a="y"} 3.0"#);
     assert_eq!(text_of(&one.read_group(&ReadLimits::default())), {
         // From inside, others come first; the sums are the same.
         r#"c_total{a="y"} 1.0; c_total{a="x"} 1.0; d_total{a="x"} 2.0; d_total{a="y"} 3.0"#
@@ -159,7 +161,9 @@ fn histograms_with_other_bounds_keep_each_others_buckets() {
         let process = stage.process();
         let mut spec = spec(FamilyKind::Histogram, "h", &[]);
         spec.bounds = bounds.to_vec();
-        shared(&process, spec).series([], 1.0).histogram_observe(1.5);
+        shared(&process, spec)
+            .series([], 1.0)
+            .histogram_observe(1.5);
     }
     stage.check(
         "h_bucket{le=\"1.0\"} 0.0; h_bucket{le=\"2.0\"} 1.0; h_bucket{le=\"4.0\"} 2.0; \
@@ -181,16 +185,20 @@ fn check_gauge(mode: GaugeMode, play: fn(&[Arc<Series>]), expected: [&str; 3]) {
         .collect();
     play(&gauges);
     let both = stage.text();
-    die(&processes[1]);
+    processes[1].die();
     let one = stage.text();
-    die(&processes[0]);
+    processes[0].die();
     let none = stage.text();
     assert_eq!([both, one, none], expected.map(str::to_owned), "{mode:?}");
     // Folding changes nothing that counts.
     counter(&stage.process(), &[]).add(1.0);
     assert_eq!(stage.segments().len(), 2, "{:?}", stage.segments());
     let folded = stage.text().replace("c_total 1.0", "");
-    assert_eq!(folded.trim_matches([' ', ';']), expected[2], "{mode:?} folded");
+    assert_eq!(
+        folded.trim_matches([' ', ';']),
+        expected[2],
+        "{mode:?} folded"
+    );
 }
 
 fn set(gauges: &[Arc<Series>]) {
@@ -249,14 +257,17 @@ fn counters_of_the_dead_stay_and_are_folded_once() {
         let process = stage.process();
         counter(&process, &["x"]).add(2.0);
         stage.check(&format!("c_total{{a=\"x\"}} {}.0", 2 * n));
-        die(&process);
+        process.die();
         stage.check(&format!("c_total{{a=\"x\"}} {}.0", 2 * n));
     }
     // The archive, and the last one, which nobody has folded yet.
     assert_eq!(stage.segments().len(), 2, "{:?}", stage.segments());
     let reading = crate::read_group(&stage.dir(), &ReadLimits::default()).unwrap();
     let text = render_text(&reading);
-    assert!(text.contains("pyrometer_process_starts_total 5.0"), "{text}");
+    assert!(
+        text.contains("pyrometer_process_starts_total 5.0"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -266,14 +277,14 @@ fn a_crash_between_folding_and_removing_counts_nothing_twice() {
     counter(&first, &[]).add(2.0);
     let name = stage.segments().remove(0);
     let kept = std::fs::read(stage.dir().join(&name)).unwrap();
-    die(&first);
+    first.die();
     let second = stage.process();
     counter(&second, &[]).add(1.0);
     stage.check("c_total 3.0");
     let dir = PrivateDir::open(&stage.dir()).unwrap();
     std::io::Write::write_all(&mut dir.create_file(&name).unwrap(), &kept).unwrap();
     stage.check("c_total 3.0");
-    die(&second);
+    second.die();
     counter(&stage.process(), &[]).add(1.0);
     stage.check("c_total 4.0");
     assert_eq!(stage.segments().len(), 2, "{:?}", stage.segments());
@@ -284,7 +295,7 @@ fn a_program_that_calls_exec_begins_anew() {
     let stage = Stage::new();
     let first = stage.process();
     counter(&first, &[]).add(2.0);
-    die(&first);
+    first.die();
     stage.n_processes.set(0);
     counter(&stage.process(), &[]).add(1.0);
     stage.check("c_total 1.0");
@@ -296,13 +307,15 @@ fn ten_thousand_series_go_to_further_files() {
     let process = stage.process();
     let family = shared(&process, spec(FamilyKind::Counter, "c", &["a"]));
     for n in 0..10_000 {
-        family.series([n.to_string().as_str()], 1.0).add(f64::from(n));
+        family
+            .series([n.to_string().as_str()], 1.0)
+            .add(f64::from(n));
     }
     assert!(3 < stage.segments().len(), "{:?}", stage.segments());
     let reading = crate::read_group(&stage.dir(), &ReadLimits::default()).unwrap();
     assert_eq!(reading.families[0].series.len(), 10_000);
     assert!(reading.damaged.is_empty(), "{:?}", reading.damaged);
-    die(&process);
+    process.die();
     counter(&stage.process(), &["x"]).add(1.0);
     assert_eq!(stage.segments().len(), 2);
     let reading = crate::read_group(&stage.dir(), &ReadLimits::default()).unwrap();
@@ -330,7 +343,11 @@ fn beyond_the_limit_series_count_in_their_process_and_it_is_said_once() {
     let n_shared = outside.families[0].series.len();
     assert!((10..90).contains(&n_shared), "{n_shared}");
     let expected = format!("pyrometer_unshared_series {}.0", 100 - n_shared);
-    assert!(render_text(&outside).contains(&expected), "{}", render_text(&outside));
+    assert!(
+        render_text(&outside).contains(&expected),
+        "{}",
+        render_text(&outside)
+    );
     let notice = process.take_notice().unwrap();
     assert!(notice.contains("4096 bytes of shared memory"), "{notice}");
     assert_eq!(process.take_notice(), None);
@@ -341,17 +358,29 @@ fn a_label_value_that_is_too_long_costs_its_series_only() {
     let stage = Stage::new();
     let process = stage.process();
     let family = shared(&process, spec(FamilyKind::Counter, "c", &["a"]));
-    family.series(["x".repeat(2_000_000).as_str()], 1.0).add(1.0);
+    family
+        .series(["x".repeat(2_000_000).as_str()], 1.0)
+        .add(1.0);
     family.series(["y"], 1.0).add(1.0);
     stage.check(r#"c_total{a="y"} 1.0"#);
-    assert_eq!(process.read_group(&ReadLimits::default()).families[0].series.len(), 2);
+    assert_eq!(
+        process.read_group(&ReadLimits::default()).families[0]
+            .series
+            .len(),
+        2
+    );
 }
 
 #[test]
 fn where_nothing_can_be_made_everything_counts_on_the_heap() {
     for (name, break_it) in [
-        ("a file", (|path| std::fs::write(path, "").unwrap()) as fn(&Path)),
-        ("a link", |path| std::os::unix::fs::symlink("/tmp", path).unwrap()),
+        (
+            "a file",
+            (|path| std::fs::write(path, "").unwrap()) as fn(&Path),
+        ),
+        ("a link", |path| {
+            std::os::unix::fs::symlink("/tmp", path).unwrap()
+        }),
         ("open to others", |path| {
             use std::os::unix::fs::PermissionsExt as _;
             std::fs::create_dir(path).unwrap();
@@ -365,7 +394,10 @@ fn where_nothing_can_be_made_everything_counts_on_the_heap() {
         let series = counter(&process, &[]);
         series.add(2.0);
         assert_eq!(series.cell(0), 2.0, "{name}");
-        assert_eq!(text_of(&process.read_group(&ReadLimits::default())), "c_total 2.0");
+        assert_eq!(
+            text_of(&process.read_group(&ReadLimits::default())),
+            "c_total 2.0"
+        );
         assert!(process.take_notice().is_some(), "{name}");
     }
 }
@@ -502,7 +534,11 @@ fn no_reader_sees_the_sum_fall_while_the_dead_are_folded() {
             let mut last = 0.0;
             while !is_done.load(Ordering::Relaxed) {
                 let reading = crate::read_group(&dir, &ReadLimits::default()).unwrap();
-                let total = match reading.families.first().map(|family| &family.series[0].value) {
+                let total = match reading
+                    .families
+                    .first()
+                    .map(|family| &family.series[0].value)
+                {
                     Some(crate::Value::Counter { total, .. }) => *total,
                     other => panic!("{other:?}"),
                 };
@@ -513,7 +549,7 @@ fn no_reader_sees_the_sum_fall_while_the_dead_are_folded() {
         for _ in 0..300 {
             let process = stage.process();
             counter(&process, &[]).add(1.0);
-            die(&process);
+            process.die();
         }
         is_done.store(true, Ordering::Relaxed);
         reader.join().unwrap();
@@ -542,7 +578,10 @@ fn the_better_name_of_a_service_stays() {
         let (groups, rejected) = find_groups(stage.runtime_dir(), &FindLimits::default());
         assert!(rejected.is_empty(), "{rejected:?}");
         let announcement = &groups[0].announcement;
-        (announcement.service.clone(), announcement.started.as_millis())
+        (
+            announcement.service.clone(),
+            announcement.started.as_millis(),
+        )
     };
     let expect = |service: &str, started| (service.to_owned(), started);
     assert_eq!(announce("p", ServiceSource::Program, 5), expect("p", 5));
