@@ -62,12 +62,12 @@ def cycle(calm_s, slow_s, failing_s):
     return [
         Phase(calm_s, NONE, "payments is well"),
         Phase(slow_s, slow, "payments is slow: 400 to 900 ms more for each payment"),
-        Phase(failing_s, failing, "payments is slow and failing: 70 % of the payments raise"),
+        Phase(failing_s, failing, "payments is slow, and 70 % of the payments raise"),
     ]
 
 
 def run(path, phases, cycles, stop, say):
-    """Plays `phases` `cycles` times (0: without end) until `stop` is set, and leaves no fault on."""
+    """Plays `phases` `cycles` times (0: without end) until `stop` is set; leaves no fault on."""
     done = 0
     try:
         while cycles == 0 or done < cycles:

@@ -1,4 +1,4 @@
-"""How every service of the shop is served: two processes, so that counts must add up across them."""
+"""How each service of the shop is served: by two processes, whose counts must add up."""
 
 import os
 

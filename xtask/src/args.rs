@@ -20,7 +20,11 @@ impl Args {
     /// Takes `--name VALUE` or `--name=VALUE`.
     pub(crate) fn value(&mut self, name: &str) -> anyhow::Result<Option<String>> {
         let with_equals = format!("{name}=");
-        if let Some(at) = self.0.iter().position(|word| word.starts_with(&with_equals)) {
+        if let Some(at) = self
+            .0
+            .iter()
+            .position(|word| word.starts_with(&with_equals))
+        {
             return Ok(Some(self.0.remove(at)[with_equals.len()..].to_owned()));
         }
         let Some(at) = self.0.iter().position(|word| word == name) else {

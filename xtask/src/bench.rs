@@ -35,7 +35,9 @@ fn client(ctx: &Context) -> anyhow::Result<()> {
     let venv = python::venv(ctx)?;
     products::develop(ctx, &venv, "release")?;
     let mut command = venv.command("python");
-    command.current_dir(ctx.root.join("python")).arg("benches/bench_client.py");
+    command
+        .current_dir(ctx.root.join("python"))
+        .arg("benches/bench_client.py");
     println!("▸ bench client");
     // Last, and with nothing after it: the script's last line is the JSON object.
     let status = command.status().context("start python")?;
@@ -60,7 +62,9 @@ fn median(values: &[f64]) -> f64 {
 fn print_figures(figures: &BTreeMap<String, f64>) -> anyhow::Result<()> {
     let mut object = serde_json::Map::new();
     for (name, &value) in figures {
-        let rounded: f64 = format!("{value:.3e}").parse().context("a float reads as a float")?;
+        let rounded: f64 = format!("{value:.3e}")
+            .parse()
+            .context("a float reads as a float")?;
         let number = serde_json::Number::from_f64(rounded)
             .with_context(|| format!("{name} is {value}, which no JSON can hold"))?;
         object.insert(name.clone(), Value::Number(number));

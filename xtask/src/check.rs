@@ -28,7 +28,15 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     node::script(ctx, "size")?;
 
     let mut clippy = ctx.cargo();
-    clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    clippy.args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     ctx.steps.loud("cargo clippy", &mut clippy)?;
     let mut test = ctx.cargo();
     test.args(["test", "--locked", "--workspace"]);
@@ -46,6 +54,8 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
 
 fn pytest(ctx: &Context, venv: &python::Venv, dir: &str) -> anyhow::Result<()> {
     let mut command = venv.command("python");
-    command.current_dir(ctx.root.join(dir)).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    command
+        .current_dir(ctx.root.join(dir))
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     ctx.steps.loud(&format!("pytest in {dir}"), &mut command)
 }

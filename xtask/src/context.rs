@@ -36,7 +36,12 @@ impl Context {
             .map_or_else(|| root.join("target"), |target| root.join(target));
         let steps = Steps::new(target.join("xtask/logs"));
         let interrupt = Interrupt::listen().context("listen for Ctrl-C")?;
-        Ok(Self { root, target, steps, interrupt })
+        Ok(Self {
+            root,
+            target,
+            steps,
+            interrupt,
+        })
     }
 
     /// A `cargo` command in the root of the repository.
@@ -45,7 +50,11 @@ impl Context {
         command.current_dir(&self.root);
         // Set by the `cargo run` that started us; they would make every crate's build script
         // that watches them run again.
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME"] {
+        for name in [
+            "CARGO_MANIFEST_DIR",
+            "CARGO_MANIFEST_PATH",
+            "CARGO_PKG_NAME",
+        ] {
             command.env_remove(name);
         }
         command
@@ -70,5 +79,7 @@ pub(crate) fn is_ci() -> bool {
 /// The full path of a program, if `PATH` has it.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }

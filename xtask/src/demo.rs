@@ -36,18 +36,29 @@ struct Options {
 }
 
 fn options(mut args: Args) -> anyhow::Result<Options> {
-    let listen = args.value("--listen")?.unwrap_or_else(|| "127.0.0.1:7070".to_owned());
-    let cycle = args.value("--cycle")?.unwrap_or_else(|| "60,45,90".to_owned());
+    let listen = args
+        .value("--listen")?
+        .unwrap_or_else(|| "127.0.0.1:9095".to_owned());
+    let cycle = args
+        .value("--cycle")?
+        .unwrap_or_else(|| "60,45,90".to_owned());
     let is_once = args.flag("--once");
     let opens_browser = !args.flag("--no-open");
-    let profile = args.value("--profile")?.unwrap_or_else(|| "demo".to_owned());
+    let profile = args
+        .value("--profile")?
+        .unwrap_or_else(|| "demo".to_owned());
     args.finish()?;
     let [calm, slow, failing] = seconds::<3>(&cycle)?;
     Ok(Options {
         listen: listen
             .parse()
-            .with_context(|| format!("{listen:?} is not an address such as 127.0.0.1:7070"))?,
-        cycle: Cycle { calm, slow, failing, cycles: u32::from(is_once) },
+            .with_context(|| format!("{listen:?} is not an address such as 127.0.0.1:9095"))?,
+        cycle: Cycle {
+            calm,
+            slow,
+            failing,
+            cycles: u32::from(is_once),
+        },
         is_once,
         opens_browser,
         profile,
@@ -65,10 +76,17 @@ pub(crate) fn run(ctx: &Context, args: Args) -> anyhow::Result<()> {
 
     let scene = Scene::new(ctx, "demo")?;
     let mut fleet = Fleet::default();
-    let api = Api { address: options.listen };
+    let api = Api {
+        address: options.listen,
+    };
     println!();
     fleet.add(scene.pyrometer(&binary, options.listen)?);
-    fleet.until(&ctx.interrupt, "pyrometer to be ready", FIRST_CHART_LIMIT, || api.ready())?;
+    fleet.until(
+        &ctx.interrupt,
+        "pyrometer to be ready",
+        FIRST_CHART_LIMIT,
+        || api.ready(),
+    )?;
     let start = Instant::now();
     let places = shop::start_services(ctx, &venv, &scene, &mut fleet)?;
     let storefront = places[0].1;
@@ -76,7 +94,14 @@ pub(crate) fn run(ctx: &Context, args: Args) -> anyhow::Result<()> {
     let fault = shop::start_fault(ctx, &venv, &scene, options.cycle)?;
     introduce(&options, &scene, &places, &fleet.get("pyrometer")?.name);
 
-    let mut watch = Watch { api, start, fault, ended_at: None, firing: Vec::new(), seen: 0 };
+    let mut watch = Watch {
+        api,
+        start,
+        fault,
+        ended_at: None,
+        firing: Vec::new(),
+        seen: 0,
+    };
     watch.first_chart(ctx, &mut fleet)?;
     if options.opens_browser {
         open_browser(options.listen);
@@ -95,12 +120,7 @@ pub(crate) fn run(ctx: &Context, args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn introduce(
-    options: &Options,
-    scene: &Scene,
-    places: &[(&str, SocketAddr)],
-    server: &str,
-) {
+fn introduce(options: &Options, scene: &Scene, places: &[(&str, SocketAddr)], server: &str) {
     let cycle = options.cycle;
     let (slow_at, failing_at) = (cycle.calm, cycle.calm + cycle.slow);
     let well_at = failing_at + cycle.failing;
@@ -115,7 +135,9 @@ fn introduce(
     println!("\nwhat to look at: http://{}", options.listen);
     println!("  at     0 s   Home: three services, rates above zero, no errors");
     println!("  at {slow_at:>5} s   payments is slow: its p95 rises, and /checkout's with it");
-    println!("  at {failing_at:>5} s   payments fails: errors there, 502 on /checkout; alerts fire");
+    println!(
+        "  at {failing_at:>5} s   payments fails: errors there, 502 on /checkout; alerts fire"
+    );
     println!("  at {well_at:>5} s   payments is well: the alerts resolve one after the other");
     println!("\nCtrl-C stops everything\n");
 }
@@ -133,7 +155,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn first_chart(&mut self, ctx: &Context, fleet: &mut Fleet) -> anyhow::Result<()> {
+    fn first_chart(&self, ctx: &Context, fleet: &mut Fleet) -> anyhow::Result<()> {
         let api = self.api;
         fleet.until(&ctx.interrupt, "the first rates", FIRST_CHART_LIMIT, || {
             shop::require_rates(api)
@@ -154,7 +176,11 @@ impl Watch {
                     return Ok(());
                 }
                 if ended_at.elapsed() > RESOLVE_LIMIT {
-                    bail!("the fault is over, but firing: {:?}, fired: {}", self.firing, self.seen);
+                    bail!(
+                        "the fault is over, but firing: {:?}, fired: {}",
+                        self.firing,
+                        self.seen
+                    );
                 }
             }
             ctx.interrupt.pause(TICK)?;
@@ -213,7 +239,10 @@ fn open_browser(address: SocketAddr) {
     if let (true, Some(opener)) = (has_display, opener) {
         let mut command = Command::new(opener);
         command.arg(format!("http://{address}/"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         // The URL is on the screen; a browser that does not open is no failure of the demo.
         drop(command.status());
     }
@@ -224,7 +253,9 @@ mod tests {
     use super::*;
 
     fn options_of(text: &str) -> anyhow::Result<Options> {
-        options(Args::new(text.split_whitespace().map(str::to_owned).collect()))
+        options(Args::new(
+            text.split_whitespace().map(str::to_owned).collect(),
+        ))
     }
 
     #[test]
@@ -237,6 +268,9 @@ mod tests {
     #[test]
     fn a_bad_address_is_shown() {
         let error = options_of("--listen here").unwrap_err();
-        assert_eq!(format!("{error}"), "\"here\" is not an address such as 127.0.0.1:7070");
+        assert_eq!(
+            format!("{error}"),
+            "\"here\" is not an address such as 127.0.0.1:9095"
+        );
     }
 }

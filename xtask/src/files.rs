@@ -34,7 +34,9 @@ fn collect(dir: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         let entry = entry.with_context(|| format!("read {}", dir.display()))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let kind = entry.file_type().with_context(|| format!("look at {name}"))?;
+        let kind = entry
+            .file_type()
+            .with_context(|| format!("look at {name}"))?;
         let made = NOT_OURS.contains(&&*name)
             || name.ends_with(".egg-info")
             || name.ends_with(".so")

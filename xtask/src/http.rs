@@ -15,19 +15,23 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Status and body.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
     let place = || format!("GET http://{address}{path}");
-    let mut stream =
-        TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).with_context(place)?;
+    let mut stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).with_context(place)?;
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     // HTTP/1.0: the body ends where the connection does, and is never sent in chunks.
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes()).with_context(place)?;
     let mut answer = Vec::new();
-    stream.take(BODY_BYTES_MAX).read_to_end(&mut answer).with_context(place)?;
+    stream
+        .take(BODY_BYTES_MAX)
+        .read_to_end(&mut answer)
+        .with_context(place)?;
     split(&String::from_utf8_lossy(&answer)).with_context(place)
 }
 
 fn split(answer: &str) -> anyhow::Result<(u16, String)> {
-    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end of header")?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("the answer has no end of header")?;
     let status = head
         .split_whitespace()
         .nth(1)
@@ -73,12 +77,19 @@ impl Api {
     /// The samples of an instant query: labels and value.
     pub(crate) fn query(self, expr: &str) -> anyhow::Result<Vec<(Value, f64)>> {
         let answer = self.json(&format!("/api/v1/query?query={}", encode(expr)))?;
-        let samples = answer["data"]["result"].as_array().context("no data.result")?;
+        let samples = answer["data"]["result"]
+            .as_array()
+            .context("no data.result")?;
         samples
             .iter()
             .map(|sample| {
-                let value = sample["value"][1].as_str().and_then(|value| value.parse().ok());
-                Ok((sample["metric"].clone(), value.context("a sample without a number")?))
+                let value = sample["value"][1]
+                    .as_str()
+                    .and_then(|value| value.parse().ok());
+                Ok((
+                    sample["metric"].clone(),
+                    value.context("a sample without a number")?,
+                ))
             })
             .collect()
     }
@@ -97,14 +108,18 @@ impl Api {
         let start = end - 300;
         let answer = self.json(&format!("/api/v1/services?start={start}&end={end}&step=15"))?;
         // Inside Prometheus's envelope or bare.
-        let services = answer["data"]["services"].as_array().or(answer["services"].as_array());
+        let services = answer["data"]["services"]
+            .as_array()
+            .or(answer["services"].as_array());
         services.cloned().context("no services in the answer")
     }
 
     /// All alerts that are pending or firing.
     pub(crate) fn alerts(self) -> anyhow::Result<Vec<Alert>> {
         let answer = self.json("/api/v1/alerts")?;
-        let alerts = answer["data"]["alerts"].as_array().context("no data.alerts")?;
+        let alerts = answer["data"]["alerts"]
+            .as_array()
+            .context("no data.alerts")?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(alerts
             .iter()
@@ -146,13 +161,19 @@ mod tests {
 
     #[test]
     fn a_query_is_encoded() {
-        assert_eq!(encode("sum(a{b=\"c\"}) + 1"), "sum%28a%7Bb%3D%22c%22%7D%29%20%2B%201");
+        assert_eq!(
+            encode("sum(a{b=\"c\"}) + 1"),
+            "sum%28a%7Bb%3D%22c%22%7D%29%20%2B%201"
+        );
     }
 
     #[test]
     fn an_answer_splits_into_status_and_body() {
         let answer = "HTTP/1.1 503 Busy\r\nA: b\r\n\r\nwait\r\n\r\nlonger";
-        assert_eq!(split(answer).unwrap(), (503, "wait\r\n\r\nlonger".to_owned()));
+        assert_eq!(
+            split(answer).unwrap(),
+            (503, "wait\r\n\r\nlonger".to_owned())
+        );
         for bad in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 x y\r\n\r\n"] {
             assert!(split(bad).is_err(), "{bad:?}");
         }

@@ -33,7 +33,11 @@ impl Interrupt {
     }
 
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
-        if self.0.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
+        if self.0.load(Ordering::Relaxed) {
+            Err(Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits, or returns early with an error when asked to stop.
@@ -63,7 +67,10 @@ impl Interrupt {
                 Ok(value) => return Ok(value),
                 Err(error) if error.is::<Hopeless>() => return Err(error),
                 Err(error) if start.elapsed() > limit => {
-                    bail!("waited {} s for {what}, in vain: {error:#}", limit.as_secs())
+                    bail!(
+                        "waited {} s for {what}, in vain: {error:#}",
+                        limit.as_secs()
+                    )
                 }
                 Err(_not_yet) => self.pause(POLL_INTERVAL)?,
             }
@@ -117,11 +124,18 @@ mod tests {
     #[test]
     fn what_is_hopeless_is_not_waited_for() {
         let mut asked = 0;
-        let waited = idle().until("a reply", Duration::from_secs(60), || -> anyhow::Result<()> {
-            asked += 1;
-            Err(Hopeless("cart ended".to_owned()).into())
-        });
-        assert_eq!((waited.unwrap_err().to_string().as_str(), asked), ("cart ended", 1));
+        let waited = idle().until(
+            "a reply",
+            Duration::from_secs(60),
+            || -> anyhow::Result<()> {
+                asked += 1;
+                Err(Hopeless("cart ended".to_owned()).into())
+            },
+        );
+        assert_eq!(
+            (waited.unwrap_err().to_string().as_str(), asked),
+            ("cart ended", 1)
+        );
     }
 
     #[test]

@@ -16,33 +16,52 @@ mod spdx;
 pub(crate) fn run(ctx: &Context) -> anyhow::Result<()> {
     if which("cargo-deny").is_some() {
         let mut command = ctx.cargo();
-        command.args(["deny", "--all-features", "check", "bans", "licenses", "sources"]);
+        command.args([
+            "deny",
+            "--all-features",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]);
         return ctx.steps.loud("cargo deny", &mut command);
     }
     let metadata = metadata(ctx.cargo())?;
     let path = ctx.root.join("deny.toml");
     let deny = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    ctx.steps.act("licences and bans (cargo-deny is not installed: no advisories)", || {
-        let problems = problems(&metadata, &list(&deny, "allow")?, &list(&deny, "deny")?)?;
-        if problems.is_empty() {
-            return Ok(());
-        }
-        bail!("deny.toml does not allow\n  {}", problems.join("\n  "))
-    })
+    ctx.steps.act(
+        "licences and bans (cargo-deny is not installed: no advisories)",
+        || {
+            let problems = problems(&metadata, &list(&deny, "allow")?, &list(&deny, "deny")?)?;
+            if problems.is_empty() {
+                return Ok(());
+            }
+            bail!("deny.toml does not allow\n  {}", problems.join("\n  "))
+        },
+    )
 }
 
 fn metadata(mut cargo: Command) -> anyhow::Result<Value> {
     cargo.args(["metadata", "--format-version", "1", "--locked", "--quiet"]);
     let output = cargo.output().context("run cargo metadata")?;
     if !output.status.success() {
-        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "cargo metadata: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     serde_json::from_slice(&output.stdout).context("read cargo metadata's JSON")
 }
 
 /// What `metadata`'s packages do against the lists.
-fn problems(metadata: &Value, allowed: &[String], banned: &[String]) -> anyhow::Result<Vec<String>> {
-    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+fn problems(
+    metadata: &Value,
+    allowed: &[String],
+    banned: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata lists no packages")?;
     let mut found = Vec::new();
     for package in packages {
         let (name, version) = (text(&package["name"]), text(&package["version"]));
@@ -53,7 +72,9 @@ fn problems(metadata: &Value, allowed: &[String], banned: &[String]) -> anyhow::
         match spdx::is_allowed(licence, allowed) {
             Some(true) => {}
             Some(false) => found.push(format!("{name} {version}: its licence is {licence}")),
-            None => found.push(format!("{name} {version}: no readable licence ({licence:?})")),
+            None => found.push(format!(
+                "{name} {version}: no readable licence ({licence:?})"
+            )),
         }
     }
     Ok(found)
@@ -66,8 +87,12 @@ fn text(value: &Value) -> &str {
 /// The strings of the first `name = [ … ]` of a TOML text, one entry a line: its `"…"`, which for
 /// a ban is the value of `crate` or `name`.
 fn list(toml: &str, name: &str) -> anyhow::Result<Vec<String>> {
-    let mut lines = toml.lines().skip_while(|line| line.trim() != format!("{name} = ["));
-    lines.next().with_context(|| format!("deny.toml has no line \"{name} = [\""))?;
+    let mut lines = toml
+        .lines()
+        .skip_while(|line| line.trim() != format!("{name} = ["));
+    lines
+        .next()
+        .with_context(|| format!("deny.toml has no line \"{name} = [\""))?;
     Ok(lines
         .take_while(|line| line.trim() != "]")
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -94,15 +119,23 @@ deny = [
 ";
 
     fn check(package: &str, expected: &[&str]) {
-        let metadata: Value = serde_json::from_str(&format!("{{\"packages\": [{package}]}}")).unwrap();
+        let metadata: Value =
+            serde_json::from_str(&format!("{{\"packages\": [{package}]}}")).unwrap();
         let allowed = list(DENY, "allow").unwrap();
         let banned = list(DENY, "deny").unwrap();
-        assert_eq!(problems(&metadata, &allowed, &banned).unwrap(), expected, "{package}");
+        assert_eq!(
+            problems(&metadata, &allowed, &banned).unwrap(),
+            expected,
+            "{package}"
+        );
     }
 
     #[test]
     fn a_package_needs_an_allowed_licence_and_no_ban() {
-        check(r#"{"name": "a", "version": "1.0.0", "license": "MIT OR GPL-3.0"}"#, &[]);
+        check(
+            r#"{"name": "a", "version": "1.0.0", "license": "MIT OR GPL-3.0"}"#,
+            &[],
+        );
         check(
             r#"{"name": "a", "version": "1.0.0", "license": "GPL-3.0"}"#,
             &["a 1.0.0: its licence is GPL-3.0"],

@@ -42,7 +42,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   demo    build everything, start the shop and pyrometer, break payments, stop on Ctrl-C
-            --listen ADDR        where the UI answers (default 127.0.0.1:7070)
+            --listen ADDR        where the UI answers (default 127.0.0.1:9095)
             --cycle CALM,SLOW,FAILING  seconds of each (default 60,45,90)
             --once               one fault, then stop once its alerts have resolved
             --no-open            do not open a browser
@@ -78,21 +78,31 @@ fn main() -> ExitCode {
 
 fn run(command: &str, args: Args) -> anyhow::Result<()> {
     let ctx = Context::open()?;
+    let outcome = dispatch(&ctx, command, args);
+    // Ctrl-C ends the cargo or npm that runs just then too; that failure is not news.
+    if outcome.is_err() {
+        ctx.interrupt.check()?;
+    }
+    outcome
+}
+
+fn dispatch(ctx: &Context, command: &str, mut args: Args) -> anyhow::Result<()> {
     match command {
-        "demo" => demo::run(&ctx, args),
-        "check" => check::run(&ctx, args),
+        "demo" => demo::run(ctx, args),
+        "check" => check::run(ctx, args),
         "ui" => {
             args.finish()?;
-            products::ui(&ctx)
+            products::ui(ctx)
         }
         "wheel" => {
-            let mut args = args;
-            let profile = args.value("--profile")?.unwrap_or_else(|| "release".to_owned());
+            let profile = args
+                .value("--profile")?
+                .unwrap_or_else(|| "release".to_owned());
             args.finish()?;
-            products::wheel(&ctx, &profile).map(|_| ())
+            products::wheel(ctx, &profile).map(|_| ())
         }
-        "e2e" => e2e::run(&ctx, args),
-        "bench" => bench::run(&ctx, args),
+        "e2e" => e2e::run(ctx, args),
+        "bench" => bench::run(ctx, args),
         "tidy" => {
             args.finish()?;
             tidy::run(&ctx.root)

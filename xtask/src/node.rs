@@ -22,7 +22,8 @@ pub(crate) fn install(ctx: &Context) -> anyhow::Result<()> {
     }
     let mut command = npm(ctx);
     command.args(["ci", "--no-audit", "--no-fund"]);
-    ctx.steps.quiet("install the npm packages of ui/", &mut command)?;
+    ctx.steps
+        .quiet("install the npm packages of ui/", &mut command)?;
     stamp.record()
 }
 
@@ -48,16 +49,23 @@ fn npm(ctx: &Context) -> Command {
 
 fn require() -> anyhow::Result<()> {
     let find = |name: &str| -> anyhow::Result<PathBuf> {
-        which(name)
-            .with_context(|| format!("{name} was not found; Node.js {MAJOR_MIN} or newer is needed"))
+        which(name).with_context(|| {
+            format!("{name} was not found; Node.js {MAJOR_MIN} or newer is needed")
+        })
     };
     let node = find("node")?;
     find("npm")?;
-    let output = Command::new(&node).arg("--version").output().context("run node --version")?;
+    let output = Command::new(&node)
+        .arg("--version")
+        .output()
+        .context("run node --version")?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     match major(&text) {
         Some(major) if major >= MAJOR_MIN => Ok(()),
-        _ => bail!("{} is {text}; Node.js {MAJOR_MIN} or newer is needed", node.display()),
+        _ => bail!(
+            "{} is {text}; Node.js {MAJOR_MIN} or newer is needed",
+            node.display()
+        ),
     }
 }
 

@@ -39,10 +39,22 @@ impl Service {
             .with_context(|| format!("open {}", log.display()))?;
         let log_read_bytes = usize::try_from(out.metadata()?.len()).unwrap_or(0);
         // A group of its own: Ctrl-C in the terminal reaches only us, and we end them in order.
-        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .process_group(0);
         let typed = line(&command);
-        let child = command.spawn().with_context(|| format!("start {name}: {typed}"))?;
-        Ok(Self { name: name.to_owned(), child, log, log_read_bytes, typed })
+        let child = command
+            .spawn()
+            .with_context(|| format!("start {name}: {typed}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log,
+            log_read_bytes,
+            typed,
+        })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -65,7 +77,9 @@ impl Service {
 
     /// How the program ended, if it did.
     pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        self.child.try_wait().with_context(|| format!("look after {}", self.name))
+        self.child
+            .try_wait()
+            .with_context(|| format!("look after {}", self.name))
     }
 
     /// The whole lines written to the log since the last call.
@@ -76,34 +90,46 @@ impl Service {
             return Vec::new();
         };
         self.log_read_bytes += end + 1;
-        String::from_utf8_lossy(&fresh[..end]).lines().map(str::to_owned).collect()
+        String::from_utf8_lossy(&fresh[..end])
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// SIGKILL to the program alone, as the kernel's out-of-memory killer would.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill().with_context(|| format!("kill {}", self.name))?;
-        self.child.wait().with_context(|| format!("wait for {}", self.name))?;
+        self.child
+            .kill()
+            .with_context(|| format!("kill {}", self.name))?;
+        self.child
+            .wait()
+            .with_context(|| format!("wait for {}", self.name))?;
         Ok(())
+    }
+
+    /// Asks the group to end, and after `limit` kills what is left of it.
+    fn stop(&mut self, limit: Duration) {
+        self.signal_group(Signal::TERM);
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < limit {
+            doze(Duration::from_millis(20));
+        }
+        // Also what the leader left behind.
+        self.signal_group(Signal::KILL);
+        drop(self.child.wait());
     }
 
     fn signal_group(&self, signal: Signal) {
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // The group may be gone already, which is what we want.
-            drop(rustix::process::kill_process_group(group, signal));
+            // Fails only when the group is gone already, which is what we want.
+            let _gone = rustix::process::kill_process_group(group, signal);
         }
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.signal_group(Signal::TERM);
-        let start = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < STOP_LIMIT {
-            doze(Duration::from_millis(20));
-        }
-        // Also what the leader left behind.
-        self.signal_group(Signal::KILL);
-        drop(self.child.wait());
+        self.stop(STOP_LIMIT);
     }
 }
 
@@ -119,7 +145,10 @@ impl Fleet {
     }
 
     pub(crate) fn get(&mut self, name: &str) -> anyhow::Result<&mut Service> {
-        let found = self.services.iter_mut().find(|service| service.name == name);
+        let found = self
+            .services
+            .iter_mut()
+            .find(|service| service.name == name);
         found.with_context(|| format!("{name} does not run"))
     }
 
@@ -175,11 +204,17 @@ pub(crate) fn children(parent: u32) -> anyhow::Result<HashSet<u32>> {
     let mut found = HashSet::new();
     for entry in fs::read_dir("/proc").context("list /proc")? {
         let entry = entry.context("list /proc")?;
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
             continue;
         };
         // A process may end between the listing and the reading.
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         if stat_field(&stat, 1) == Some(u64::from(parent)) {
             found.insert(pid);
         }
@@ -189,7 +224,10 @@ pub(crate) fn children(parent: u32) -> anyhow::Result<HashSet<u32>> {
 
 /// SIGKILL to any process of ours.
 pub(crate) fn kill(pid: u32) -> anyhow::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("not a process id")?;
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .context("not a process id")?;
     rustix::process::kill_process(pid, Signal::KILL).context("kill a process")
 }
 
@@ -241,7 +279,8 @@ mod tests {
     fn is_running(pid: u32) -> bool {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // A killed orphan may stay a zombie where nobody reaps it.
-        stat.rsplit_once(')').is_some_and(|(_, fields)| !fields.trim_start().starts_with('Z'))
+        stat.rsplit_once(')')
+            .is_some_and(|(_, fields)| !fields.trim_start().starts_with('Z'))
     }
 
     #[test]
@@ -253,14 +292,26 @@ mod tests {
             .unwrap()
             .until("the child's pid", Duration::from_secs(10), || {
                 let lines = service.new_lines();
-                if lines.is_empty() { bail!("no line yet") } else { Ok(lines) }
+                if lines.is_empty() {
+                    bail!("no line yet")
+                } else {
+                    Ok(lines)
+                }
             })
             .unwrap();
         let grandchild = lines[0].parse().unwrap();
         assert!(children(service.pid()).unwrap().contains(&grandchild));
         assert!(is_running(grandchild));
-        drop(service);
-        assert!(!is_running(grandchild));
+        service.stop(Duration::ZERO);
+        let interrupt = Interrupt::listen().unwrap();
+        let gone = interrupt.until("the end", Duration::from_secs(10), || {
+            if is_running(grandchild) {
+                bail!("{grandchild} runs")
+            } else {
+                Ok(())
+            }
+        });
+        gone.unwrap();
     }
 
     #[test]

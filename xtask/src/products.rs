@@ -14,7 +14,11 @@ use crate::stamp::Stamp;
 /// Builds `ui/dist`, which the server embeds.
 pub(crate) fn ui(ctx: &Context) -> anyhow::Result<()> {
     node::install(ctx)?;
-    let stamp = Stamp::new(ctx.target.join("xtask/ui.stamp"), &[ctx.root.join("ui")], "")?;
+    let stamp = Stamp::new(
+        ctx.target.join("xtask/ui.stamp"),
+        &[ctx.root.join("ui")],
+        "",
+    )?;
     if stamp.is_fresh() && ctx.root.join("ui/dist/index.html").exists() {
         ctx.steps.skipped("ui/dist", "unchanged");
         return Ok(());
@@ -26,8 +30,18 @@ pub(crate) fn ui(ctx: &Context) -> anyhow::Result<()> {
 /// Builds the server and says where it is.
 pub(crate) fn server(ctx: &Context, profile: &str) -> anyhow::Result<PathBuf> {
     let mut command = ctx.cargo();
-    command.args(["build", "--locked", "--package", "server", "--profile", profile]);
-    ctx.steps.loud(&format!("build the server (profile {profile})"), &mut command)?;
+    command.args([
+        "build",
+        "--locked",
+        "--package",
+        "server",
+        "--profile",
+        profile,
+    ]);
+    ctx.steps.loud(
+        &format!("build the server (profile {profile})"),
+        &mut command,
+    )?;
     let binary = ctx.target.join(profile_dir(profile)).join("pyrometer");
     if !binary.is_file() {
         bail!("the build left no {}", binary.display());
@@ -46,8 +60,10 @@ pub(crate) fn develop(ctx: &Context, venv: &Venv, profile: &str) -> anyhow::Resu
     }
     let mut command = maturin(ctx, venv);
     command.args(["develop", "--profile", profile]);
-    ctx.steps
-        .quiet(&format!("build the Python package into .venv (profile {profile})"), &mut command)?;
+    ctx.steps.quiet(
+        &format!("build the Python package into .venv (profile {profile})"),
+        &mut command,
+    )?;
     stamp.record()
 }
 
@@ -58,26 +74,37 @@ pub(crate) fn wheel(ctx: &Context, profile: &str) -> anyhow::Result<PathBuf> {
     let venv = python::venv(ctx)?;
     let scripts = ctx.root.join("python/pyrometer.data/scripts");
     let dist = ctx.root.join("dist");
-    ctx.steps.act("put the server into the wheel's scripts", || {
-        fs::create_dir_all(&scripts).with_context(|| format!("create {}", scripts.display()))?;
-        fs::copy(&binary, scripts.join("pyrometer"))
-            .with_context(|| format!("copy {}", binary.display()))?;
-        // Old wheels would be indistinguishable from the new one.
-        if dist.exists() {
-            fs::remove_dir_all(&dist).with_context(|| format!("empty {}", dist.display()))?;
-        }
-        Ok(())
-    })?;
+    ctx.steps
+        .act("put the server into the wheel's scripts", || {
+            fs::create_dir_all(&scripts)
+                .with_context(|| format!("create {}", scripts.display()))?;
+            fs::copy(&binary, scripts.join("pyrometer"))
+                .with_context(|| format!("copy {}", binary.display()))?;
+            // Old wheels would be indistinguishable from the new one.
+            if dist.exists() {
+                fs::remove_dir_all(&dist).with_context(|| format!("empty {}", dist.display()))?;
+            }
+            Ok(())
+        })?;
     let mut command = maturin(ctx, &venv);
-    command.args(["build", "--profile", profile, "--out"]).arg(&dist);
-    let built = ctx.steps.quiet(&format!("build the wheel (profile {profile})"), &mut command);
+    command
+        .args(["build", "--profile", profile, "--out"])
+        .arg(&dist);
+    let built = ctx.steps.quiet(
+        &format!("build the wheel (profile {profile})"),
+        &mut command,
+    );
     // A later `maturin develop` must not install this binary in place of a newer one.
     fs::remove_dir_all(ctx.root.join("python/pyrometer.data"))
         .context("remove python/pyrometer.data")?;
     built?;
     let wheel = only_wheel(&dist)?;
     let bytes = fs::metadata(&wheel)?.len();
-    println!("  {} ({:.1} MiB)", wheel.display(), bytes as f64 / f64::from(1 << 20));
+    println!(
+        "  {} ({:.1} MiB)",
+        wheel.display(),
+        bytes as f64 / f64::from(1 << 20)
+    );
     Ok(wheel)
 }
 
@@ -86,14 +113,27 @@ pub(crate) fn try_wheel(ctx: &Context, wheel: &Path) -> anyhow::Result<()> {
     let dir = ctx.fresh_dir("wheel-venv")?;
     let venv = python::create(ctx, &dir)?;
     let mut install = venv.command("python");
-    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]).arg(wheel);
-    ctx.steps.quiet("install the wheel into an empty environment", &mut install)?;
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ])
+        .arg(wheel);
+    ctx.steps
+        .quiet("install the wheel into an empty environment", &mut install)?;
     let mut import = venv.command("python");
-    import.current_dir(&dir).args(["-c", "import pyrometer; pyrometer.Counter('a', 'b').inc()"]);
-    ctx.steps.quiet("import pyrometer from the wheel", &mut import)?;
+    import
+        .current_dir(&dir)
+        .args(["-c", "import pyrometer; pyrometer.Counter('a', 'b').inc()"]);
+    ctx.steps
+        .quiet("import pyrometer from the wheel", &mut import)?;
     let mut version = venv.command("pyrometer");
     version.current_dir(&dir).arg("version");
-    ctx.steps.quiet("run pyrometer from the wheel", &mut version)
+    ctx.steps
+        .quiet("run pyrometer from the wheel", &mut version)
 }
 
 /// Maturin builds in a target folder of its own: it tells PyO3 about the interpreter through the
@@ -103,7 +143,11 @@ fn maturin(ctx: &Context, venv: &Venv) -> Command {
     command
         .current_dir(ctx.root.join("python"))
         .env("CARGO_TARGET_DIR", ctx.target.join("python"));
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME"] {
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_NAME",
+    ] {
         command.env_remove(name);
     }
     command
@@ -115,12 +159,18 @@ fn profile_dir(profile: &str) -> &str {
 }
 
 fn package_sources(root: &Path) -> Vec<PathBuf> {
-    ["python/src", "python/Cargo.toml", "python/pyproject.toml", "crates/instrument", "crates/model"]
-        .iter()
-        .chain(&["Cargo.lock"])
-        .map(|path| root.join(path))
-        .filter(|path| path.exists())
-        .collect()
+    [
+        "python/src",
+        "python/Cargo.toml",
+        "python/pyproject.toml",
+        "crates/instrument",
+        "crates/model",
+    ]
+    .iter()
+    .chain(&["Cargo.lock"])
+    .map(|path| root.join(path))
+    .filter(|path| path.exists())
+    .collect()
 }
 
 fn has_extension(package: &Path) -> bool {

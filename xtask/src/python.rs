@@ -33,11 +33,16 @@ impl Venv {
     /// What `source bin/activate` does, for one command.
     pub(crate) fn activate(&self, command: &mut Command) {
         let mut path = vec![self.dir.join("bin")];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        path.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
         if let Ok(path) = std::env::join_paths(path) {
             command.env("PATH", path);
         }
-        command.env("VIRTUAL_ENV", &self.dir).env_remove("PYTHONHOME").env_remove("PYTHONPATH");
+        command
+            .env("VIRTUAL_ENV", &self.dir)
+            .env_remove("PYTHONHOME")
+            .env_remove("PYTHONPATH");
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -48,8 +53,10 @@ impl Venv {
 /// The project's environment, made and filled as needed.
 pub(crate) fn venv(ctx: &Context) -> anyhow::Result<Venv> {
     let venv = create(ctx, &ctx.root.join(".venv"))?;
-    let lists =
-        [ctx.root.join("xtask/requirements.txt"), ctx.root.join("examples/shop/requirements.txt")];
+    let lists = [
+        ctx.root.join("xtask/requirements.txt"),
+        ctx.root.join("examples/shop/requirements.txt"),
+    ];
     let stamp = Stamp::new(venv.dir.join(".xtask-requirements"), &lists, "")?;
     if stamp.is_fresh() {
         ctx.steps.skipped("Python packages", "unchanged");
@@ -60,7 +67,8 @@ pub(crate) fn venv(ctx: &Context) -> anyhow::Result<Venv> {
     for list in &lists {
         command.arg("-r").arg(list);
     }
-    ctx.steps.quiet("install the Python packages into .venv", &mut command)?;
+    ctx.steps
+        .quiet("install the Python packages into .venv", &mut command)?;
     stamp.record()?;
     Ok(venv)
 }
@@ -68,7 +76,10 @@ pub(crate) fn venv(ctx: &Context) -> anyhow::Result<Venv> {
 /// An environment of its own in `dir`, which is made anew when its Python is gone.
 pub(crate) fn create(ctx: &Context, dir: &Path) -> anyhow::Result<Venv> {
     let venv = Venv::at(dir.to_path_buf());
-    let works = venv.command("python").args(["-m", "pip", "--version"]).output();
+    let works = venv
+        .command("python")
+        .args(["-m", "pip", "--version"])
+        .output();
     if works.is_ok_and(|output| output.status.success()) {
         return Ok(venv);
     }
@@ -78,7 +89,10 @@ pub(crate) fn create(ctx: &Context, dir: &Path) -> anyhow::Result<Venv> {
     let python = find()?;
     let mut command = Command::new(&python);
     command.args(["-m", "venv"]).arg(dir);
-    let title = format!("make {}", dir.strip_prefix(&ctx.root).unwrap_or(dir).display());
+    let title = format!(
+        "make {}",
+        dir.strip_prefix(&ctx.root).unwrap_or(dir).display()
+    );
     ctx.steps.quiet(&title, &mut command).with_context(|| {
         format!(
             "{} cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv",
@@ -94,7 +108,11 @@ fn find() -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from(chosen));
     }
     let mut names = vec!["python3".to_owned(), "python".to_owned()];
-    names.extend((MINOR_MIN..=MINOR_MIN + 6).rev().map(|minor| format!("python3.{minor}")));
+    names.extend(
+        (MINOR_MIN..=MINOR_MIN + 6)
+            .rev()
+            .map(|minor| format!("python3.{minor}")),
+    );
     let mut too_old = Vec::new();
     for path in names.iter().filter_map(|name| which(name)) {
         match version(&path) {
@@ -103,8 +121,11 @@ fn find() -> anyhow::Result<PathBuf> {
             None => too_old.push(format!("{} does not run", path.display())),
         }
     }
-    let found =
-        if too_old.is_empty() { "none was found".to_owned() } else { too_old.join(", ") };
+    let found = if too_old.is_empty() {
+        "none was found".to_owned()
+    } else {
+        too_old.join(", ")
+    };
     bail!("Python 3.{MINOR_MIN} or newer is needed; {found} (set PYTHON to choose one)")
 }
 

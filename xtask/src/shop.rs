@@ -47,7 +47,11 @@ impl Scene {
     /// An empty scene below the target folder.
     pub(crate) fn new(ctx: &Context, name: &str) -> anyhow::Result<Self> {
         let dir = ctx.fresh_dir(name)?;
-        let scene = Self { logs: dir.join("logs"), runtime_dir: dir.join("run"), dir };
+        let scene = Self {
+            logs: dir.join("logs"),
+            runtime_dir: dir.join("run"),
+            dir,
+        };
         for dir in [&scene.logs, &scene.runtime_dir] {
             fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
             private(dir)?;
@@ -88,7 +92,11 @@ impl Scene {
             .current_dir(app.dir)
             .arg("--config")
             .arg(ctx.root.join("examples/shop/gunicorn.conf.py"))
-            .args(["--bind", &app.address.to_string(), &format!("{}:app", app.module)])
+            .args([
+                "--bind",
+                &app.address.to_string(),
+                &format!("{}:app", app.module),
+            ])
             .env("PYROMETER_RUNTIME_DIR", &self.runtime_dir)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .envs(app.env.iter().map(|(name, value)| (name, value)));
@@ -117,15 +125,29 @@ pub(crate) fn start_services(
     for (name, port) in SERVICES.into_iter().zip(PORTS) {
         places.push((name, free_address(Some(port))?));
     }
-    let [_, (_, cart), (_, payments)] = places[..] else { bail!("the shop has three services") };
+    let [_, (_, cart), (_, payments)] = places[..] else {
+        bail!("the shop has three services")
+    };
     for &(module, address) in &places {
         let env = vec![
             ("SHOP_CART_URL", format!("http://{cart}")),
             ("SHOP_PAYMENTS_URL", format!("http://{payments}")),
-            ("SHOP_DATABASE", scene.dir.join("cart.sqlite").display().to_string()),
+            (
+                "SHOP_DATABASE",
+                scene.dir.join("cart.sqlite").display().to_string(),
+            ),
             ("SHOP_FAULT_FILE", scene.fault_file().display().to_string()),
         ];
-        fleet.add(scene.gunicorn(ctx, venv, &App { dir: &dir, module, address, env })?);
+        fleet.add(scene.gunicorn(
+            ctx,
+            venv,
+            &App {
+                dir: &dir,
+                module,
+                address,
+                env,
+            },
+        )?);
     }
     for &(name, address) in &places {
         wait_healthy(&ctx.interrupt, fleet, name, address)?;
@@ -140,12 +162,15 @@ pub(crate) fn wait_healthy(
     name: &str,
     address: SocketAddr,
 ) -> anyhow::Result<()> {
-    fleet.until(interrupt, &format!("{name} to answer"), START_LIMIT, || {
-        match http::get(address, "/health")? {
+    fleet.until(
+        interrupt,
+        &format!("{name} to answer"),
+        START_LIMIT,
+        || match http::get(address, "/health")? {
             (200, _) => Ok(()),
             (status, _) => bail!("/health answered {status}"),
-        }
-    })
+        },
+    )
 }
 
 /// Starts the visitors.

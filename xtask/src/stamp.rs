@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 
@@ -22,15 +22,21 @@ impl Stamp {
         let mut hasher = DefaultHasher::new();
         salt.hash(&mut hasher);
         for source in sources {
-            let paths =
-                if source.is_dir() { files::below(source)? } else { vec![source.clone()] };
+            let paths = if source.is_dir() {
+                files::below(source)?
+            } else {
+                vec![source.clone()]
+            };
             for path in paths {
                 path.strip_prefix(source).unwrap_or(&path).hash(&mut hasher);
                 let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
                 bytes.hash(&mut hasher);
             }
         }
-        Ok(Self { file, text: format!("{:016x}\n", hasher.finish()) })
+        Ok(Self {
+            file,
+            text: format!("{:016x}\n", hasher.finish()),
+        })
     }
 
     /// Whether the last recorded inputs were the same.
@@ -43,12 +49,7 @@ impl Stamp {
         if let Some(parent) = self.file.parent() {
             fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
         }
-        fs::write(&self.file, &self.text)
-            .with_context(|| format!("write {}", self.file.display()))
-    }
-
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
+        fs::write(&self.file, &self.text).with_context(|| format!("write {}", self.file.display()))
     }
 }
 
@@ -63,7 +64,12 @@ mod tests {
         fs::create_dir(&source).unwrap();
         fs::write(source.join("a"), "1").unwrap();
         let stamp = |salt: &str| {
-            Stamp::new(dir.path().join("stamp"), &[source.clone()], salt).unwrap()
+            Stamp::new(
+                dir.path().join("stamp"),
+                std::slice::from_ref(&source),
+                salt,
+            )
+            .unwrap()
         };
         assert!(!stamp("x").is_fresh());
         stamp("x").record().unwrap();

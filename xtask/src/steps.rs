@@ -20,7 +20,10 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new(logs: PathBuf) -> Self {
-        Self { logs, done: RefCell::default() }
+        Self {
+            logs,
+            done: RefCell::default(),
+        }
     }
 
     /// Does `work` as one step.
@@ -39,7 +42,9 @@ impl Steps {
     /// Runs a command whose output a person wants to see as it comes.
     pub(crate) fn loud(&self, title: &str, command: &mut Command) -> anyhow::Result<()> {
         self.act(title, || {
-            let status = command.status().with_context(|| format!("start {}", line(command)))?;
+            let status = command
+                .status()
+                .with_context(|| format!("start {}", line(command)))?;
             if !status.success() {
                 bail!("{status}\n  {}", line(command));
             }
@@ -52,11 +57,15 @@ impl Steps {
         let log = self.logs.join(format!("{}.log", slug(title)));
         self.act(title, || {
             let parent = log.parent().context("a log lies in a folder")?;
-            fs::create_dir_all(parent)
-                .with_context(|| format!("create {}", parent.display()))?;
+            fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
             let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-            command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
-            let status = command.status().with_context(|| format!("start {}", line(command)))?;
+            command
+                .stdin(Stdio::null())
+                .stdout(out.try_clone()?)
+                .stderr(out);
+            let status = command
+                .status()
+                .with_context(|| format!("start {}", line(command)))?;
             if !status.success() {
                 bail!("{status}\n  {}\n{}", line(command), tail(&log));
             }
@@ -107,7 +116,11 @@ pub(crate) fn line(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| {
         let word = word.to_string_lossy();
-        if word.contains([' ', '"', '$']) { format!("{word:?}") } else { word.into_owned() }
+        if word.contains([' ', '"', '$']) {
+            format!("{word:?}")
+        } else {
+            word.into_owned()
+        }
     }));
     words.join(" ")
 }
@@ -115,7 +128,13 @@ pub(crate) fn line(command: &Command) -> String {
 fn slug(title: &str) -> String {
     title
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect()
 }
 
@@ -130,7 +149,10 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "seq 1 100; exit 3"]);
         let error = format!("{:#}", steps.quiet("count", &mut command).unwrap_err());
-        assert!(error.starts_with("count: exit status: 3\n  sh -c \"seq 1 100; exit 3\""), "{error}");
+        assert!(
+            error.starts_with("count: exit status: 3\n  sh -c \"seq 1 100; exit 3\""),
+            "{error}"
+        );
         assert!(error.ends_with("  | 99\n  | 100\n"), "{error}");
         assert!(!error.contains("| 60\n"), "{error}");
     }

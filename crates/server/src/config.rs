@@ -22,11 +22,11 @@ use model::Labels;
 pub(crate) use glob::expand_pattern;
 pub(crate) use problem::{Problem, Problems, Severity};
 pub(crate) use scrape::{
-    Auth, FileDiscovery, Given, JobConfig, Scheme, ScrapeLimits, StaticGroup, Tls, check_address,
+    Auth, FileDiscovery, Given, JobConfig, ScrapeLimits, StaticGroup, Tls, check_address,
     read_target_group,
 };
 pub(crate) use secret::Secret;
-pub(crate) use section::{Section, read_labels};
+use section::Section;
 pub(crate) use yaml::{Field, NODES_MAX, Node, Value, parse as parse_yaml};
 
 /// Prometheus's defaults for a file that names none.
@@ -80,6 +80,21 @@ impl Config {
             jobs: Vec::new(),
             shown: String::new(),
         }
+    }
+
+    /// This configuration, with the very jobs of `old` where they did not change.
+    pub(crate) fn keeping_jobs_of(&self, old: &Self) -> Self {
+        let mut config = self.clone();
+        for job in &mut config.jobs {
+            let same = old
+                .jobs
+                .iter()
+                .find(|old| old.name == job.name && old.fingerprint == job.fingerprint);
+            if let Some(same) = same {
+                *job = Arc::clone(same);
+            }
+        }
+        config
     }
 
     /// Reads a file. The second part is what was ignored; with `strict` that is refused too.

@@ -22,7 +22,8 @@ pub(crate) struct TargetSpec {
     pub(crate) kind: TargetKind,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
-    /// Facts from an announcement; `None` for other kinds.
+    /// Facts from an announcement when the target was found; [`Target::announced`] has the
+    /// newest.
     pub(crate) announced: Option<AnnouncedFacts>,
 }
 
@@ -71,6 +72,8 @@ pub(crate) struct Target {
     pub(crate) spec: TargetSpec,
     status: Mutex<TargetStatus>,
     metadata: Mutex<Arc<Metadata>>,
+    /// Workers come and go without the target becoming another one.
+    announced: Mutex<Option<AnnouncedFacts>>,
 }
 
 /// The last scrape of one target.
@@ -109,9 +112,10 @@ const DROPPED_MAX: usize = 1000;
 impl Target {
     pub(crate) fn new(spec: TargetSpec) -> Self {
         Self {
-            spec,
             status: Mutex::new(TargetStatus::unknown()),
             metadata: Mutex::default(),
+            announced: Mutex::new(spec.announced.clone()),
+            spec,
         }
     }
 
@@ -133,6 +137,20 @@ impl Target {
 
     pub(crate) fn set_status(&self, status: TargetStatus) {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    pub(crate) fn announced(&self) -> Option<AnnouncedFacts> {
+        self.announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_announced(&self, facts: Option<AnnouncedFacts>) {
+        *self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     pub(crate) fn metadata(&self) -> Arc<Metadata> {
@@ -191,7 +209,6 @@ pub(crate) struct TargetList {
     pub(crate) active: Arc<Vec<Arc<Target>>>,
     /// Labels before relabelling of what a rule dropped; at most a thousand.
     pub(crate) dropped: Arc<Vec<Labels>>,
-    pub(crate) dropped_total: usize,
 }
 
 impl Targets {
@@ -208,12 +225,10 @@ impl Targets {
 
     pub(crate) fn replace(&self, mut active: Vec<Arc<Target>>, mut dropped: Vec<Labels>) {
         active.sort_by(|a, b| (a.service(), &a.spec.labels).cmp(&(b.service(), &b.spec.labels)));
-        let dropped_total = dropped.len();
         dropped.truncate(DROPPED_MAX);
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = TargetList {
             active: Arc::new(active),
             dropped: Arc::new(dropped),
-            dropped_total,
         };
     }
 }

@@ -9,10 +9,29 @@
 
 #![forbid(unsafe_code)]
 
-mod lock;
-mod memory;
 mod options;
 mod report;
+
+mod bytes;
+mod codec;
+mod disk;
+mod lock;
+mod symbols;
+
+mod damage;
+mod head;
+mod index;
+mod state;
+mod table;
+
+mod block;
+mod wal;
+
+mod maintain;
+mod recover;
+mod snapshot;
+mod store;
+mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,12 +39,13 @@ use std::sync::Arc;
 
 use model::{Labels, Timestamp};
 
-pub use memory::{Snapshot, Store};
 pub use options::{
     AHEAD_MAX_DEFAULT, BLOCK_DURATION_DEFAULT, RETENTION_DEFAULT, SERIES_MAX_DEFAULT, StoreOptions,
     WAL_SEGMENT_BYTES_DEFAULT,
 };
 pub use report::{Damage, DamageKind, Listed, Maintenance, Recovery, Stats};
+pub use snapshot::Snapshot;
+pub use store::Store;
 
 /// One writer's series: they are scraped together and share their timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,7 +22,14 @@ pub(super) fn run(
     let ours = ctx.steps.act("blocks: ours (the store's example)", || {
         let mut command = ctx.cargo();
         command
-            .args(["run", "--quiet", "--release", "--locked", "--package", "store"])
+            .args([
+                "run",
+                "--quiet",
+                "--release",
+                "--locked",
+                "--package",
+                "store",
+            ])
             .args(["--example", "bench_store", "--"])
             .arg("--dir")
             .arg(dir.join("ours"))
@@ -31,18 +38,31 @@ pub(super) fn run(
             .stderr(Stdio::inherit());
         last_json(&mut command)
     })?;
-    let samples = ours["samples"].as_f64().context("bench_store tells no samples")?;
-    for (name, value) in ours.as_object().context("bench_store ends with a JSON object")? {
+    let samples = ours["samples"]
+        .as_f64()
+        .context("bench_store tells no samples")?;
+    for (name, value) in ours
+        .as_object()
+        .context("bench_store ends with a JSON object")?
+    {
         if let Some(value) = value.as_f64() {
             figures.insert(format!("ours_{name}"), value);
         }
     }
     let blocks = dir.join("prometheus");
     let mut command = Command::new(promtool);
-    command.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(&text).arg(&blocks);
-    ctx.steps.quiet("blocks: Prometheus (promtool tsdb create-blocks-from)", &mut command)?;
+    command
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .arg(&text)
+        .arg(&blocks);
+    ctx.steps.quiet(
+        "blocks: Prometheus (promtool tsdb create-blocks-from)",
+        &mut command,
+    )?;
     let theirs = bytes_below(&blocks)? as f64 / samples;
-    let own = ours["bytes_per_sample"].as_f64().context("bench_store tells no bytes_per_sample")?;
+    let own = ours["bytes_per_sample"]
+        .as_f64()
+        .context("bench_store tells no bytes_per_sample")?;
     println!("  {own:.3} bytes a sample, Prometheus {theirs:.3}");
     figures.insert("prometheus_bytes_per_sample".to_owned(), theirs);
     figures.insert("bytes_per_sample_ratio".to_owned(), theirs / own);
@@ -65,8 +85,11 @@ fn bytes_below(dir: &Path) -> anyhow::Result<u64> {
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
         let entry = entry?;
         let kind = entry.file_type()?;
-        total +=
-            if kind.is_dir() { bytes_below(&entry.path())? } else { entry.metadata()?.len() };
+        total += if kind.is_dir() {
+            bytes_below(&entry.path())?
+        } else {
+            entry.metadata()?.len()
+        };
     }
     Ok(total)
 }

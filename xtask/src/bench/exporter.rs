@@ -26,8 +26,11 @@ impl Exporter {
         let address = listener.local_addr()?;
         let served = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
-        let states: Arc<Vec<_>> =
-            Arc::new((0..targets as u64).map(|seed| Mutex::new(Target::new(seed))).collect());
+        let states: Arc<Vec<_>> = Arc::new(
+            (0..targets as u64)
+                .map(|seed| Mutex::new(Target::new(seed)))
+                .collect(),
+        );
         let (served_here, stop_here) = (Arc::clone(&served), Arc::clone(&stop));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -39,7 +42,11 @@ impl Exporter {
                 thread::spawn(move || drop(answer(stream, &states, &served)));
             }
         });
-        Ok(Self { address, served, stop })
+        Ok(Self {
+            address,
+            served,
+            stop,
+        })
     }
 
     /// Samples sent so far.
@@ -62,7 +69,11 @@ fn answer(stream: TcpStream, targets: &[Mutex<Target>], served: &AtomicU64) -> a
     let mut stream = stream;
     // One connection serves many scrapes, as a scraper keeps it open.
     while let Some(first) = lines.next().transpose()? {
-        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        while lines
+            .next()
+            .transpose()?
+            .is_some_and(|line| !line.is_empty())
+        {}
         let target = first
             .split(' ')
             .nth(1)
@@ -71,9 +82,12 @@ fn answer(stream: TcpStream, targets: &[Mutex<Target>], served: &AtomicU64) -> a
             .and_then(|index| targets.get(index));
         let Some(target) = target else {
             stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
-            continue;
+            break;
         };
-        let body = target.lock().map_err(|_| anyhow::anyhow!("a scrape panicked"))?.next_body();
+        let body = target
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a scrape panicked"))?
+            .next_body();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\
              Content-Length: {}\r\n\r\n",
@@ -82,6 +96,9 @@ fn answer(stream: TcpStream, targets: &[Mutex<Target>], served: &AtomicU64) -> a
         stream.write_all(head.as_bytes())?;
         stream.write_all(body.as_bytes())?;
         served.fetch_add(SERIES as u64, Ordering::Relaxed);
+        if first.ends_with("HTTP/1.0") {
+            break;
+        }
     }
     Ok(())
 }
@@ -95,7 +112,10 @@ struct Target {
 
 impl Target {
     fn new(seed: u64) -> Self {
-        Self { state: seed, values: vec![0.0; SERIES] }
+        Self {
+            state: seed,
+            values: vec![0.0; SERIES],
+        }
     }
 
     /// One scrape later: of five series, three count (a third of them rest), one is a gauge that
@@ -153,7 +173,10 @@ mod tests {
         let exporter = Exporter::start(2).unwrap();
         let (status, body) = http::get(exporter.address, "/t/1").unwrap();
         let samples = body.lines().filter(|line| !line.starts_with('#')).count();
-        assert_eq!((status, samples, exporter.samples_served()), (200, SERIES, SERIES as u64));
+        assert_eq!(
+            (status, samples, exporter.samples_served()),
+            (200, SERIES, SERIES as u64)
+        );
         assert_eq!(http::get(exporter.address, "/t/2").unwrap().0, 404);
     }
 
@@ -169,7 +192,12 @@ mod tests {
         let before = counts(target.next_body());
         let after = counts(target.next_body());
         assert_eq!(before.len(), 3 * SERIES / 5);
-        assert!(before.iter().zip(&after).all(|(before, after)| before <= after));
+        assert!(
+            before
+                .iter()
+                .zip(&after)
+                .all(|(before, after)| before <= after)
+        );
         assert!(before < after);
     }
 }

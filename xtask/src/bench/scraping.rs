@@ -50,7 +50,9 @@ pub(super) fn round(ctx: &Context, server: Server, binary: &Path) -> anyhow::Res
     let config = dir.join("prometheus.yml");
     fs::write(&config, config_text(exporter.address))
         .with_context(|| format!("write {}", config.display()))?;
-    let api = Api { address: free_address(None)? };
+    let api = Api {
+        address: free_address(None)?,
+    };
     let command = command(server, binary, &dir, &config, api.address);
     let mut fleet = Fleet::default();
     fleet.add(Service::start(server.name(), command, &dir)?);
@@ -87,7 +89,10 @@ pub(super) fn round(ctx: &Context, server: Server, binary: &Path) -> anyhow::Res
 
 /// The same file for both: one job a target, since the targets differ in their path.
 fn config_text(exporter: SocketAddr) -> String {
-    let mut text = format!("global:\n  scrape_interval: {}s\nscrape_configs:\n", INTERVAL.as_secs());
+    let mut text = format!(
+        "global:\n  scrape_interval: {}s\nscrape_configs:\n",
+        INTERVAL.as_secs()
+    );
     for target in 0..TARGETS {
         text.push_str(&format!(
             "- job_name: bench-{target}\n  metrics_path: /t/{target}\n  static_configs:\n  \
@@ -118,7 +123,10 @@ fn command(
         Server::Prometheus => command
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                dir.join("data").display()
+            ))
             .arg("--log.level=warn"),
     };
     command

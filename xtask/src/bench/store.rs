@@ -13,7 +13,8 @@ use crate::products;
 
 pub(super) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
     let rounds = args.value("--rounds")?.map_or(Ok(3), |text| {
-        text.parse::<usize>().with_context(|| format!("--rounds {text:?} is not a number"))
+        text.parse::<usize>()
+            .with_context(|| format!("--rounds {text:?} is not a number"))
     })?;
     args.finish()?;
     let needed = |name: &str| -> anyhow::Result<PathBuf> {
@@ -36,7 +37,11 @@ pub(super) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
             order.reverse();
         }
         for server in order {
-            let title = format!("scraping, round {} of {rounds}: {}", round + 1, server.name());
+            let title = format!(
+                "scraping, round {} of {rounds}: {}",
+                round + 1,
+                server.name()
+            );
             let (binary, kept) = match server {
                 Server::Pyrometer => (&pyrometer, &mut ours),
                 Server::Prometheus => (&prometheus, &mut theirs),
@@ -52,8 +57,20 @@ pub(super) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
         }
     }
     let figure: fn(&Scraped) -> f64 = |scraped| scraped.cpu_ns_per_sample;
-    add_pair(&mut figures, "scrape_cpu_ns_per_sample", &ours, &theirs, figure);
-    add_pair(&mut figures, "scrape_resident_mib", &ours, &theirs, |scraped| scraped.resident_mib);
+    add_pair(
+        &mut figures,
+        "scrape_cpu_ns_per_sample",
+        &ours,
+        &theirs,
+        figure,
+    );
+    add_pair(
+        &mut figures,
+        "scrape_resident_mib",
+        &ours,
+        &theirs,
+        |scraped| scraped.resident_mib,
+    );
     ctx.steps.print_times();
     print_figures(&figures)
 }

@@ -10,7 +10,11 @@ pub(crate) enum Change<T> {
 /// New ones first, then those that are gone; each told once however often it is listed.
 pub(crate) fn changes<T: Clone + Ord>(before: &[T], now: &[T]) -> Vec<Change<T>> {
     let new = |from: &[T], to: &[T]| {
-        let mut found: Vec<T> = to.iter().filter(|item| !from.contains(item)).cloned().collect();
+        let mut found: Vec<T> = to
+            .iter()
+            .filter(|item| !from.contains(item))
+            .cloned()
+            .collect();
         found.sort();
         found.dedup();
         found
@@ -28,6 +32,9 @@ mod tests {
     fn an_alert_is_told_once_when_it_fires_and_once_when_it_resolves() {
         assert_eq!(changes(&[], &["a", "a"]), [Change::Fired("a")]);
         assert_eq!(changes(&["a"], &["a"]), []);
-        assert_eq!(changes(&["a", "a"], &["b"]), [Change::Fired("b"), Change::Resolved("a")]);
+        assert_eq!(
+            changes(&["a", "a"], &["b"]),
+            [Change::Fired("b"), Change::Resolved("a")]
+        );
     }
 }

@@ -9,7 +9,12 @@ use crate::context::{Context, is_ci, which};
 use crate::http::Api;
 use crate::node;
 
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const NAMES: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// Looks at the UI as it is now; `alert` must be on the page when one is given.
 pub(super) fn look(

@@ -32,7 +32,9 @@ pub(super) fn run(ctx: &Context, built: &Built) -> anyhow::Result<()> {
         built,
         scene,
         fleet: Fleet::default(),
-        api: Api { address: free_address(None)? },
+        api: Api {
+            address: free_address(None)?,
+        },
         app: free_address(None)?,
         sent: 0,
     };
@@ -42,27 +44,31 @@ pub(super) fn run(ctx: &Context, built: &Built) -> anyhow::Result<()> {
         run.send(200)?;
         run.require_exact()
     })?;
-    ctx.steps.act("exact: after a worker was killed and replaced", || {
-        run.replace_a_worker()?;
-        run.require_exact()?;
-        run.send(100)?;
-        run.require_exact()
-    })?;
-    ctx.steps.act("exact: after kill -9 of the server and requests while it was down", || {
-        let scrapes_before = run.api.value(SCRAPES)?;
-        run.fleet.get("pyrometer")?.kill()?;
-        run.fleet.remove("pyrometer");
-        run.send(100)?;
-        run.start_server()?;
-        run.require_exact()?;
-        // Nothing that had been stored may be missing after the restart.
-        let scrapes_after = run.api.value(SCRAPES)?;
-        ensure!(
-            scrapes_after > scrapes_before,
-            "{scrapes_before} scrapes were stored before the kill, {scrapes_after} are after it"
-        );
-        Ok(())
-    })
+    ctx.steps
+        .act("exact: after a worker was killed and replaced", || {
+            run.replace_a_worker()?;
+            run.require_exact()?;
+            run.send(100)?;
+            run.require_exact()
+        })?;
+    ctx.steps.act(
+        "exact: after kill -9 of the server and requests while it was down",
+        || {
+            let scrapes_before = run.api.value(SCRAPES)?;
+            run.fleet.get("pyrometer")?.kill()?;
+            run.fleet.remove("pyrometer");
+            run.send(100)?;
+            run.start_server()?;
+            run.require_exact()?;
+            // Nothing that had been stored may be missing after the restart.
+            let scrapes_after = run.api.value(SCRAPES)?;
+            ensure!(
+                scrapes_after > scrapes_before,
+                "{scrapes_before} scrapes were stored before the kill, {scrapes_after} are after it"
+            );
+            Ok(())
+        },
+    )
 }
 
 struct Run<'a> {
@@ -78,34 +84,50 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn start_server(&mut self) -> anyhow::Result<()> {
-        self.fleet.add(self.scene.pyrometer(&self.built.binary, self.api.address)?);
+        self.fleet
+            .add(self.scene.pyrometer(&self.built.binary, self.api.address)?);
         let api = self.api;
         let interrupt = &self.ctx.interrupt;
-        self.fleet.until(interrupt, "pyrometer to be ready", START_LIMIT, || api.ready())
+        self.fleet
+            .until(interrupt, "pyrometer to be ready", START_LIMIT, || {
+                api.ready()
+            })
     }
 
     fn start_app(&mut self) -> anyhow::Result<()> {
         let dir = self.ctx.root.join("xtask/e2e");
-        let app = App { dir: &dir, module: "article", address: self.app, env: Vec::new() };
-        self.fleet.add(self.scene.gunicorn(self.ctx, &self.built.venv, &app)?);
+        let app = App {
+            dir: &dir,
+            module: "article",
+            address: self.app,
+            env: Vec::new(),
+        };
+        self.fleet
+            .add(self.scene.gunicorn(self.ctx, &self.built.venv, &app)?);
         let address = self.app;
         // `/metrics` is not counted, so waiting for it leaves the count at zero.
-        self.fleet.until(&self.ctx.interrupt, "the app to answer", START_LIMIT, || {
-            let (status, _) = http::get(address, "/metrics")?;
-            ensure!(status == 200, "/metrics answered {status}");
-            Ok(())
-        })?;
+        self.fleet.until(
+            &self.ctx.interrupt,
+            "the app to answer",
+            START_LIMIT,
+            || {
+                let (status, _) = http::get(address, "/metrics")?;
+                ensure!(status == 200, "/metrics answered {status}");
+                Ok(())
+            },
+        )?;
         self.workers().map(|_| ())
     }
 
     /// The app's worker processes, once there are two.
     fn workers(&mut self) -> anyhow::Result<HashSet<u32>> {
         let arbiter = self.fleet.get("article")?.pid();
-        self.fleet.until(&self.ctx.interrupt, "two workers", START_LIMIT, || {
-            let workers = process::children(arbiter)?;
-            ensure!(workers.len() == WORKERS, "there are {}", workers.len());
-            Ok(workers)
-        })
+        self.fleet
+            .until(&self.ctx.interrupt, "two workers", START_LIMIT, || {
+                let workers = process::children(arbiter)?;
+                ensure!(workers.len() == WORKERS, "there are {}", workers.len());
+                Ok(workers)
+            })
     }
 
     /// Sends requests from several clients; each must be answered.
@@ -116,9 +138,9 @@ impl Run<'_> {
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|_| scope.spawn(move || (0..share).try_for_each(|_| ask(app))))
                 .collect();
-            clients.into_iter().try_for_each(|client| {
-                client.join().unwrap_or_else(|_| bail!("a client panicked"))
-            })
+            clients
+                .into_iter()
+                .try_for_each(|client| client.join().unwrap_or_else(|_| bail!("a client panicked")))
         })?;
         self.sent += share * CLIENTS as u32;
         Ok(())
@@ -129,12 +151,13 @@ impl Run<'_> {
         let victim = *before.iter().next().context("there are two workers")?;
         process::kill(victim)?;
         let arbiter = self.fleet.get("article")?.pid();
-        self.fleet.until(&self.ctx.interrupt, "a new worker", START_LIMIT, || {
-            let now = process::children(arbiter)?;
-            let replaced = now.len() == WORKERS && !now.contains(&victim);
-            ensure!(replaced, "the workers are {now:?}, {victim} was killed");
-            Ok(())
-        })
+        self.fleet
+            .until(&self.ctx.interrupt, "a new worker", START_LIMIT, || {
+                let now = process::children(arbiter)?;
+                let replaced = now.len() == WORKERS && !now.contains(&victim);
+                ensure!(replaced, "the workers are {now:?}, {victim} was killed");
+                Ok(())
+            })
     }
 
     /// The count reaches what was sent, never passes it, and stays there over the next scrapes.
@@ -145,18 +168,26 @@ impl Run<'_> {
             if counted > sent {
                 return Err(Hopeless(format!("{sent} requests were counted as {counted}")).into());
             }
-            ensure!(counted == sent, "{sent} requests were sent, {counted} are counted");
+            ensure!(
+                counted == sent,
+                "{sent} requests were sent, {counted} are counted"
+            );
             Ok(())
         };
         let interrupt = &self.ctx.interrupt;
-        self.fleet.until(interrupt, "the exact count", SCRAPED_LIMIT, count)?;
+        self.fleet
+            .until(interrupt, "the exact count", SCRAPED_LIMIT, count)?;
         let reached_at = api.value(SCRAPED_AT)?;
         for _ in 0..2 {
             let scraped_at = api.value(SCRAPED_AT)?.max(reached_at);
-            self.fleet.until(interrupt, "the next scrape", SCRAPED_LIMIT, || {
-                ensure!(api.value(SCRAPED_AT)? > scraped_at, "none since {scraped_at}");
-                Ok(())
-            })?;
+            self.fleet
+                .until(interrupt, "the next scrape", SCRAPED_LIMIT, || {
+                    ensure!(
+                        api.value(SCRAPED_AT)? > scraped_at,
+                        "none since {scraped_at}"
+                    );
+                    Ok(())
+                })?;
             count().context("the count did not stay")?;
         }
         println!("  {sent} sent, {sent} counted");
@@ -166,6 +197,9 @@ impl Run<'_> {
 
 fn ask(app: SocketAddr) -> anyhow::Result<()> {
     let (status, body) = http::get(app, "/health")?;
-    ensure!(status == 200 && body == "OK\n", "/health answered {status}: {body:?}");
+    ensure!(
+        status == 200 && body == "OK\n",
+        "/health answered {status}: {body:?}"
+    );
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 /// Whether the allowed licences suffice; `None` when the expression cannot be read.
 pub(super) fn is_allowed(expression: &str, allowed: &[String]) -> Option<bool> {
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let spaced = expression
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace('/', " OR ");
     let mut words = spaced.split_whitespace().peekable();
     let verdict = any_of(&mut words, allowed)?;
     words.next().is_none().then_some(verdict)
@@ -67,7 +70,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_allowed() {
-        for bad in ["", "OR", "MIT OR", "(MIT", "MIT)", "MIT MIT", "MIT WITH", "()"] {
+        for bad in [
+            "", "OR", "MIT OR", "(MIT", "MIT)", "MIT MIT", "MIT WITH", "()",
+        ] {
             check(bad, None);
         }
     }

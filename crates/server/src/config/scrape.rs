@@ -1,5 +1,6 @@
 //! One entry of `scrape_configs`.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::relabel::RelabelRule;
 #[derive(Clone, Debug)]
 pub(crate) struct JobConfig {
     pub(crate) name: String,
+    /// The same for two jobs whose text says the same, secrets included: a job that did not
+    /// change goes on undisturbed when the file is read anew.
+    pub(super) fingerprint: u64,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) metrics_path: String,
@@ -102,6 +106,9 @@ impl Default for ScrapeLimits {
     }
 }
 
+/// Reading shared memory takes milliseconds; longer means that the machine has stopped.
+const ANNOUNCED_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
 /// Targets written in the file, with the labels they share.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StaticGroup {
@@ -117,6 +124,30 @@ pub(crate) struct FileDiscovery {
 }
 
 impl JobConfig {
+    /// How process groups that announce themselves are read. Each has its service's name as job.
+    pub(crate) fn for_announced(interval: Duration) -> Self {
+        Self {
+            name: "announced".to_owned(),
+            fingerprint: 0,
+            interval,
+            timeout: interval.min(ANNOUNCED_TIMEOUT_MAX),
+            metrics_path: String::new(),
+            params: Vec::new(),
+            scheme: Scheme::Http,
+            honor_labels: false,
+            honor_timestamps: true,
+            follow_redirects: false,
+            compression: false,
+            auth: None,
+            tls: Tls::default(),
+            limits: ScrapeLimits::default(),
+            static_groups: Vec::new(),
+            files: Vec::new(),
+            relabel: Vec::new(),
+            metric_relabel: Vec::new(),
+        }
+    }
+
     pub(super) fn read(
         node: &Node,
         defaults: &Defaults,
@@ -133,6 +164,7 @@ impl JobConfig {
         let interval_used = interval_given.unwrap_or(defaults.interval);
         let timeout = read_timeout(&mut job, interval_used, defaults, problems);
         let config = Self {
+            fingerprint: fingerprint(node, defaults),
             interval: interval_used,
             timeout,
             metrics_path: job
@@ -170,6 +202,14 @@ impl JobConfig {
         job.finish(problems);
         Some(config)
     }
+}
+
+fn fingerprint(node: &Node, defaults: &Defaults) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    (defaults.interval, defaults.timeout).hash(&mut hasher);
+    format!("{:?}", defaults.limits).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A duration above zero.

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::scrape::Scheme;
 use super::*;
 
 fn read(text: &str) -> (Option<Config>, Vec<Problem>) {
@@ -162,4 +163,13 @@ fn secrets_are_not_shown() {
     let config = valid("scrape_configs: [{job_name: a, authorization: {credentials: canary}}]");
     assert!(!format!("{config:?}").contains("canary"));
     assert!(!config.shown.contains("canary"));
+}
+
+#[test]
+fn a_job_that_did_not_change_stays_the_very_same() {
+    let old = valid("scrape_configs: [{job_name: a, bearer_token: x}, {job_name: b}]");
+    let new = valid("\n\nscrape_configs: [{job_name: b}, {job_name: a, bearer_token: y}]");
+    let kept = new.keeping_jobs_of(&old);
+    assert!(Arc::ptr_eq(&kept.jobs[0], &old.jobs[1]));
+    assert!(!Arc::ptr_eq(&kept.jobs[1], &old.jobs[0]));
 }

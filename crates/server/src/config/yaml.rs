@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use granit_parser::{Event, Options, Parser, ScalarStyle};
 
@@ -15,7 +16,7 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Value {
     /// Nothing stands after the colon, or `null`, or `~`.
     Null,
@@ -30,6 +31,20 @@ pub(crate) struct Field {
     pub(crate) line: usize,
     pub(crate) name: String,
     pub(crate) value: Node,
+}
+
+/// Two nodes hash alike when they say the same, wherever they stand.
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
+impl Hash for Field {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.value.hash(state);
+    }
 }
 
 /// The text is no YAML.

@@ -1,0 +1,53 @@
+import { type Answer, get } from './client';
+import type { Labels } from './query';
+
+export type RuleHealth = 'ok' | 'err' | 'unknown';
+export type AlertState = 'firing' | 'pending' | 'inactive';
+
+export type Alert = {
+  labels: Labels;
+  annotations: Labels;
+  state: AlertState;
+  activeAt: string | null;
+  value: string;
+};
+
+type RuleCommon = {
+  name: string;
+  query: string;
+  labels?: Labels;
+  health: RuleHealth;
+  lastError?: string;
+  /** Seconds. */
+  evaluationTime?: number;
+  lastEvaluation?: string;
+};
+
+export type AlertingRule = RuleCommon & {
+  type: 'alerting';
+  state: AlertState;
+  /** The `for:` of the rule, in seconds. */
+  duration: number;
+  keepFiringFor?: number;
+  annotations?: Labels;
+  alerts: Alert[];
+  pack?: string;
+  /** A text, or the address of one. */
+  runbook?: string;
+};
+
+export type RecordingRule = RuleCommon & { type: 'recording' };
+export type Rule = AlertingRule | RecordingRule;
+
+export type RuleGroup = {
+  name: string;
+  file: string;
+  /** Seconds. */
+  interval: number;
+  rules: Rule[];
+};
+
+/** `GET /api/v1/rules`: every rule with the alerts it has now. */
+export function fetchRules(abort?: AbortSignal): Promise<Answer<{ groups: RuleGroup[] }>> {
+  return get('/api/v1/rules', {}, abort);
+}

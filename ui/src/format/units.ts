@@ -1,0 +1,81 @@
+import { speakSeconds } from './duration';
+import { digits, NOTHING, type Spoken, speakBytes, speakCount } from './number';
+
+/** A value in the words of its unit. An unknown unit is shown as it is named. */
+export function speak(value: number | null | undefined, unit: string): Spoken {
+  if (value === null || value === undefined || Number.isNaN(value)) {
+    return { number: NOTHING, unit: '' };
+  }
+  if (!Number.isFinite(value)) return { number: value > 0 ? '∞' : '−∞', unit: '' };
+  switch (unit) {
+    case 'reqps':
+      return speakCount(value, '/s');
+    case 'ops':
+      return speakCount(value, ' ops/s');
+    case 'percentunit':
+      return { number: digits(value * 100), unit: '%' };
+    case 's':
+      return speakSeconds(value);
+    case 'bytes':
+      return speakBytes(value);
+    case 'cores':
+      return { number: digits(value), unit: value === 1 ? 'core' : 'cores' };
+    case 'short':
+    case '':
+      return speakCount(value);
+    default:
+      return speakCount(value, ` ${unit}`);
+  }
+}
+
+/** `340 ms`, `1.2 k/s`, `0.4 %`; number and unit never break apart. */
+export function speakText(value: number | null | undefined, unit: string): string {
+  const spoken = speak(value, unit);
+  return spoken.unit === '' ? spoken.number : `${spoken.number}\u00a0${spoken.unit.trim()}`;
+}
+
+/** The base that ticks of an axis should be round in. */
+export function tickBase(unit: string): 2 | 10 {
+  return unit === 'bytes' ? 2 : 10;
+}
+
+/**
+ * Labels for the ticks of a value axis. All ticks share the unit that fits the largest of them: an
+ * axis from 900 ms to 1.1 s would need reading twice. Decimals are as many as tell all ticks apart.
+ */
+export function valueTicks(ticks: number[], unit: string): string[] {
+  const largest = ticks.reduce((max, tick) => Math.max(max, Math.abs(tick)), 0);
+  const factor = axisFactor(largest, unit);
+  const suffix = speak(largest, unit).unit.trim();
+  const scaled = ticks.map((tick) => tick * factor);
+  const decimals = [0, 1, 2, 3].find((count) => scaled.every((tick) => isRound(tick, count))) ?? 4;
+  return scaled.map((tick) => {
+    const number = tick.toFixed(decimals).replace('-', '−');
+    return suffix === '' ? number : `${number}\u00a0${suffix}`;
+  });
+}
+
+function isRound(value: number, decimals: number): boolean {
+  const shifted = value * 10 ** decimals;
+  return Math.abs(shifted - Math.round(shifted)) < 1e-6 * Math.max(1, Math.abs(shifted));
+}
+
+/** What a raw value is multiplied with to be in the unit that `speak` chose for `largest`. */
+function axisFactor(largest: number, unit: string): number {
+  const chosen = speak(largest, unit).unit.trim();
+  const seconds: Record<string, number> = {
+    µs: 1e6,
+    ms: 1e3,
+    s: 1,
+    min: 1 / 60,
+    h: 1 / 3_600,
+    d: 1 / 86_400,
+  };
+  const bytes = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  if (unit === 's') return seconds[chosen] ?? 1;
+  if (unit === 'percentunit') return 100;
+  if (unit === 'bytes') return 1024 ** -Math.max(0, bytes.indexOf(chosen));
+  if (unit === 'cores') return 1;
+  const power = ' kMGTP'.indexOf(chosen.charAt(0));
+  return power > 0 ? 1000 ** -power : 1;
+}

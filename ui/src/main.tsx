@@ -1,0 +1,18 @@
+import { render } from 'preact';
+import { App } from './app';
+import { startClock } from './state/clock';
+import { applyTheme } from './state/settings';
+import { followLinks } from './state/url';
+import './style/tokens.css';
+import './style/base.css';
+import './style/shell.css';
+import './style/parts.css';
+import './style/pages.css';
+
+applyTheme();
+followLinks();
+startClock();
+
+const root = document.getElementById('app');
+if (root === null) throw new Error('index.html has no #app');
+render(<App />, root);

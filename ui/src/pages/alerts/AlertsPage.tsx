@@ -1,0 +1,119 @@
+import { useEffect } from 'preact/hooks';
+import { fetchRules, type RuleGroup } from '../../api/rules';
+import { plural } from '../../format/number';
+import { Loadable, SkeletonRows } from '../../parts/Loadable';
+import { StateShape } from '../../parts/StateBadge';
+import { hrefTo, param, setParams } from '../../state/url';
+import { useQuery } from '../../state/useQuery';
+import { AlertRow } from './AlertRow';
+import { isAlerting, mentions, raisedOf } from './alertList';
+import { RuleGroups } from './RuleGroups';
+
+/** What fires, what is about to, and every rule that could. */
+export function AlertsPage() {
+  useEffect(() => {
+    document.title = 'Alerts · Pyrometer';
+  }, []);
+  const { remote, again } = useQuery('rules', '', fetchRules);
+  return (
+    <Loadable
+      remote={remote}
+      again={again}
+      what="the alerts"
+      skeleton={<SkeletonRows rows={12} height={28} />}
+    >
+      {({ groups }) => <Alerts groups={groups} />}
+    </Loadable>
+  );
+}
+
+function Alerts({ groups }: { groups: RuleGroup[] }) {
+  const filter = param('filter');
+  const raised = raisedOf(groups);
+  const shown = raised.filter(({ alert, rule }) =>
+    mentions(filter, rule.name, alert.labels, alert.annotations),
+  );
+  const firing = raised.filter(({ alert }) => alert.state === 'firing').length;
+  const rules = groups.flatMap((group) => group.rules);
+  const armed = rules.filter(isAlerting).length;
+  return (
+    <section>
+      <div class="page-head">
+        <h1>Alerts</h1>
+        <div class="filters">
+          <span class="count">
+            {firing > 0 && <StateShape state="critical" />}
+            {firing === 0 ? 'Nothing fires' : `${firing} firing`}
+          </span>
+          <span class="count dim">{raised.length - firing} pending</span>
+          <FilterField value={filter} />
+        </div>
+      </div>
+      {shown.length > 0 ? (
+        <div class="scroll-x">
+          <table class="list alerts">
+            <thead>
+              <tr>
+                <th scope="col">
+                  <span class="hidden">State</span>
+                </th>
+                <th scope="col">Alert</th>
+                <th scope="col">Service</th>
+                <th scope="col" class="col-summary">
+                  What
+                </th>
+                <th scope="col" class="num">
+                  Value
+                </th>
+                <th scope="col" class="num">
+                  Since
+                </th>
+              </tr>
+            </thead>
+            {shown.map((one) => (
+              <AlertRow key={one.id} raised={one} />
+            ))}
+          </table>
+        </div>
+      ) : (
+        <p class="none">
+          {raised.length > 0
+            ? `None of the ${plural(raised.length, 'alert')} mentions “${filter}”.`
+            : armed > 0
+              ? `Nothing fires and nothing is pending. ${plural(armed, 'alerting rule')} ${armed === 1 ? 'watches' : 'watch'}.`
+              : 'Nothing fires.'}
+        </p>
+      )}
+      {rules.length === 0 ? <NoRules /> : <RuleGroups groups={groups} filter={filter} />}
+    </section>
+  );
+}
+
+function FilterField({ value }: { value: string }) {
+  return (
+    <input
+      class="field filter-field"
+      type="search"
+      aria-label="Filter alerts and rules"
+      placeholder="Filter by name, label, text"
+      value={value}
+      onInput={(event) => setParams({ filter: event.currentTarget.value })}
+    />
+  );
+}
+
+function NoRules() {
+  return (
+    <div class="empty">
+      <h2>No rules yet</h2>
+      <p class="dim">
+        Rules come by themselves with the pack of each technology that Pyrometer recognises, once a{' '}
+        <a class="link" href={hrefTo('/')}>
+          service
+        </a>{' '}
+        is scraped. Your own Prometheus rule files go under <code>rule_files</code> in the
+        configuration.
+      </p>
+    </div>
+  );
+}

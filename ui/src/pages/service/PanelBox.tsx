@@ -1,0 +1,150 @@
+import { useSignal } from '@preact/signals';
+import { useContext, useEffect, useRef } from 'preact/hooks';
+import type { Panel } from '../../api/service';
+import { aligned, stepFor } from '../../format/steps';
+import { Icon, type IconName } from '../../parts/Icon';
+import { Loadable } from '../../parts/Loadable';
+import { bounds } from '../../state/clock';
+import { range, setParams } from '../../state/url';
+import { useQuery } from '../../state/useQuery';
+import { PanelChart } from './PanelChart';
+import { PanelQueries } from './PanelQueries';
+import { PanelTable } from './PanelTable';
+import { PageContext } from './pageContext';
+import { fetchPanel, type PanelData } from './panelData';
+
+const CHART_PX = 400;
+
+/** One panel: its head with the ways to its query, table and full size, and its picture. */
+export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
+  const box = useRef<HTMLElement>(null);
+  const seen = useSeen(box);
+  const asTable = useSignal(false);
+  const asQuery = useSignal(false);
+  const { remote, again } = useQuery(
+    panel.queries.map(({ expr }) => expr).join('\n'),
+    JSON.stringify(range.value),
+    (abort) => {
+      const { startMs, endMs } = bounds();
+      const pixels = (box.current?.clientWidth ?? CHART_PX) - 80;
+      const step = stepFor((endMs - startMs) / 1000, pixels, 5);
+      return fetchPanel(panel, aligned(startMs, endMs, step), abort);
+    },
+    seen.value,
+  );
+  const titleId = `panel ${id}`.replaceAll(/\W+/g, '-');
+  return (
+    <section
+      ref={box}
+      data-panel
+      class={`panel width-${large ? 24 : panel.width}${large ? ' large' : ''}`}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: `v` shows the table of the panel in focus
+      tabIndex={0}
+      aria-labelledby={titleId}
+    >
+      <header class="panel-head">
+        <h3 id={titleId} title={panel.help ?? undefined}>
+          {panel.title}
+        </h3>
+        <div class="panel-tools">
+          <Tool icon="code" label="Open query" pressed={asQuery} />
+          {panel.type === 'timeseries' && (
+            <Tool icon="table" label="As a table (v)" pressed={asTable} twin />
+          )}
+          <button
+            type="button"
+            class="icon-button"
+            title={large ? 'Back to all panels' : 'This panel alone'}
+            aria-label={large ? 'Back to all panels' : 'This panel alone'}
+            onClick={() => setParams({ panel: large ? null : id }, 'push')}
+          >
+            <Icon name={large ? 'shrink' : 'expand'} />
+          </button>
+        </div>
+      </header>
+      {asQuery.value && <PanelQueries panel={panel} />}
+      <Loadable
+        remote={remote}
+        again={again}
+        what={panel.title}
+        skeleton={<div class="chart-skeleton" style={{ height: large ? '420px' : '164px' }} />}
+      >
+        {(data) => <Picture panel={panel} data={data} asTable={asTable.value} large={large} />}
+      </Loadable>
+    </section>
+  );
+}
+
+function Picture({
+  panel,
+  data,
+  asTable,
+  large,
+}: {
+  panel: Panel;
+  data: PanelData;
+  asTable: boolean;
+  large: boolean;
+}) {
+  const { note } = useContext(PageContext);
+  if (data.series.every(({ values }) => values.every((value) => value === null))) {
+    return (
+      <div class="panel-empty">
+        <p>{note ?? 'No samples in this range'}</p>
+        <p class="small faint">
+          {data.series.length === 0
+            ? 'The query finds no series between the two times. A wider range may show some.'
+            : 'The series are there, without a number: nothing was counted yet.'}
+        </p>
+      </div>
+    );
+  }
+  if (asTable || panel.type !== 'timeseries') return <PanelTable panel={panel} data={data} />;
+  return <PanelChart panel={panel} data={data} large={large} />;
+}
+
+function Tool({
+  icon,
+  label,
+  pressed,
+  twin = false,
+}: {
+  icon: IconName;
+  label: string;
+  pressed: { value: boolean };
+  twin?: boolean;
+}) {
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      title={label}
+      aria-label={label}
+      aria-pressed={pressed.value}
+      {...(twin && { 'data-table-twin': '' })}
+      onClick={() => {
+        pressed.value = !pressed.value;
+      }}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** Whether the element is on the screen, or nearly: a panel out of sight asks the server nothing. */
+function useSeen(box: { current: HTMLElement | null }) {
+  const seen = useSignal(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is one for good
+  useEffect(() => {
+    if (box.current === null) return undefined;
+    const observer = new IntersectionObserver(
+      (entries) => {
+        seen.value = entries.some((entry) => entry.isIntersecting);
+      },
+      { rootMargin: '200px' },
+    );
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  return seen;
+}

@@ -1,0 +1,82 @@
+import { useEffect, useMemo } from 'preact/hooks';
+import { fetchService, type ServiceDetail } from '../../api/service';
+import { stepFor, windowFor } from '../../format/steps';
+import { Loadable, SkeletonRows } from '../../parts/Loadable';
+import { bounds } from '../../state/clock';
+import { ColourBook } from '../../state/colours';
+import { hrefTo, param, range } from '../../state/url';
+import { useQuery } from '../../state/useQuery';
+import { Dashboards } from './Dashboards';
+import { Detections, Instances } from './Instances';
+import { PageContext } from './pageContext';
+import { ServiceAlerts } from './ServiceAlerts';
+import { ServiceHead } from './ServiceHead';
+
+// The narrowest a chart gets on a desktop. The window must fit the step of any of them.
+const CHART_PX = 320;
+
+/** One service: what is wrong, since when, the numbers, the instances. */
+export function ServicePage({ name }: { name: string }) {
+  useEffect(() => {
+    document.title = `${name} · Pyrometer`;
+  }, [name]);
+  const { startMs, endMs } = bounds();
+  const window = windowFor(stepFor((endMs - startMs) / 1000, CHART_PX, 5));
+  const { remote, again } = useQuery(name, JSON.stringify([range.value, window]), (abort) =>
+    fetchService(name, window, abort),
+  );
+  const { value, error } = remote.value;
+  if (error?.kind === 'not_found' && value === undefined) return <NoService name={name} />;
+  return (
+    <Loadable
+      remote={remote}
+      again={again}
+      what={name}
+      skeleton={<SkeletonRows rows={5} height={96} />}
+    >
+      {(detail) => <Detail detail={detail} />}
+    </Loadable>
+  );
+}
+
+function Detail({ detail }: { detail: ServiceDetail }) {
+  const { service, instances, detections, dashboards } = detail;
+  const colours = useMemo(() => new ColourBook(), []);
+  const context = {
+    colours,
+    spans: service.alerts.filter(({ state }) => state === 'firing'),
+    changedMs: service.changed_ms,
+    note: service.note,
+  };
+  return (
+    <article class="service">
+      <ServiceHead service={service} />
+      <ServiceAlerts alerts={service.alerts} />
+      <PageContext.Provider value={context}>
+        <Dashboards dashboards={dashboards} only={param('panel')} note={service.note} />
+      </PageContext.Provider>
+      <Instances instances={instances} job={service.name} />
+      <Detections detections={detections} />
+    </article>
+  );
+}
+
+function NoService({ name }: { name: string }) {
+  return (
+    <section class="empty">
+      <h1>No service is called {name}</h1>
+      <p>
+        It was not scraped in the time that is shown. Its process may not run, or carry another
+        name: <code>PYROMETER_SERVICE={name}</code> sets it.
+      </p>
+      <p class="button-row">
+        <a class="button primary" href={hrefTo('/')}>
+          All services
+        </a>
+        <a class="button" href={hrefTo('/targets')}>
+          What is scraped
+        </a>
+      </p>
+    </section>
+  );
+}

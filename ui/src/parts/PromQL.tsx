@@ -1,0 +1,19 @@
+import { promqlTokens } from './promqlTokens';
+
+/** PromQL in colours. Words that the tokens do not know stay as they are. */
+export function PromQL({ expr }: { expr: string }) {
+  return (
+    <code class="promql">
+      {promqlTokens(expr).map(({ kind, text }, i) =>
+        kind === 'plain' ? (
+          text
+        ) : (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the place is a token's identity
+          <span key={i} class={`pq-${kind}`}>
+            {text}
+          </span>
+        ),
+      )}
+    </code>
+  );
+}

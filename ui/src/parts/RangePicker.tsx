@@ -1,0 +1,213 @@
+import { signal, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { durationText, rangeName } from '../format/duration';
+import { inputStamp } from '../format/time';
+import { bounds, refreshNow, serverNow } from '../state/clock';
+import { OFFERED, type Range, rangeText, shifted } from '../state/range';
+import { REFRESH_OFFERED, refreshSeconds } from '../state/settings';
+import { range, setRange } from '../state/url';
+import { CopyButton } from './CopyButton';
+import { Icon } from './Icon';
+
+/** Open or not: the shortcut `t` sets it from outside. */
+export const pickerOpen = signal(false);
+
+export function stepRange(direction: -1 | 1): void {
+  setRange(shifted(range.peek(), direction, serverNow()));
+}
+
+/** This page with its range in absolute times: what a colleague opens later shows the same. */
+function shareLink(): string {
+  const { startMs, endMs } = bounds();
+  const url = new URL(window.location.href);
+  url.searchParams.delete('range');
+  url.searchParams.set('from', String(Math.round(startMs)));
+  url.searchParams.set('to', String(Math.round(endMs)));
+  return url.href;
+}
+
+/** Time range, steps back and forward, how often to ask, and the link to share. */
+export function RangePicker() {
+  const box = useRef<HTMLDivElement>(null);
+  const open = pickerOpen.value;
+  useEffect(() => {
+    if (!open) return undefined;
+    box.current
+      ?.querySelector<HTMLElement>('.picker [aria-checked="true"], .picker button')
+      ?.focus();
+    const close = (event: Event) => {
+      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !within(event)) {
+        pickerOpen.value = false;
+        if (event instanceof KeyboardEvent) box.current?.querySelector('button')?.focus();
+      }
+    };
+    const within = (event: Event) =>
+      event.target instanceof Node && box.current?.contains(event.target) === true;
+    document.addEventListener('pointerdown', close);
+    document.addEventListener('keydown', close);
+    return () => {
+      document.removeEventListener('pointerdown', close);
+      document.removeEventListener('keydown', close);
+    };
+  }, [open]);
+
+  const live = range.value.kind === 'relative';
+  return (
+    <div class="range" ref={box}>
+      <div class="button-group">
+        <button
+          type="button"
+          class="button range-button"
+          aria-expanded={open}
+          aria-haspopup="dialog"
+          title="Time range (t)"
+          onClick={() => {
+            pickerOpen.value = !open;
+          }}
+        >
+          <Icon name="clock" />
+          <span>{rangeText(range.value, serverNow())}</span>
+          <Icon name="down" />
+        </button>
+        <StepButton direction={-1} />
+        <StepButton direction={1} />
+      </div>
+      {live ? (
+        <RefreshSelect />
+      ) : (
+        <button
+          type="button"
+          class="button"
+          onClick={() => setRange({ kind: 'relative', seconds: 900 })}
+        >
+          Back to live
+        </button>
+      )}
+      <CopyButton text={shareLink} label="Copy a link to exactly this view" />
+      {open && <Picker />}
+    </div>
+  );
+}
+
+function StepButton({ direction }: { direction: -1 | 1 }) {
+  const label = direction === -1 ? 'Half a range back ([)' : 'Half a range forward (])';
+  return (
+    <button
+      type="button"
+      class="button square"
+      title={label}
+      aria-label={label}
+      disabled={direction === 1 && range.value.kind === 'relative'}
+      onClick={() => stepRange(direction)}
+    >
+      <Icon name={direction === -1 ? 'back' : 'forward'} />
+    </button>
+  );
+}
+
+function RefreshSelect() {
+  return (
+    <div class="button-group refresh">
+      <button
+        type="button"
+        class="button square"
+        title="Refresh now"
+        aria-label="Refresh now"
+        onClick={refreshNow}
+      >
+        <Icon name="again" />
+      </button>
+      <select
+        class="button"
+        aria-label="Refresh every"
+        title="How often this page asks again"
+        value={refreshSeconds.value}
+        onChange={(event) => {
+          refreshSeconds.value = Number(event.currentTarget.value);
+        }}
+      >
+        {REFRESH_OFFERED.map((seconds) => (
+          <option key={seconds} value={seconds}>
+            {seconds === 0 ? 'Off' : seconds < 60 ? `${seconds} s` : `${seconds / 60} min`}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Picker() {
+  const chosen = range.value;
+  const pick = (next: Range) => {
+    setRange(next);
+    pickerOpen.value = false;
+  };
+  return (
+    <div class="picker popover" role="dialog" aria-label="Time range">
+      <div class="picker-presets" role="radiogroup" aria-label="Last">
+        {OFFERED.map((seconds) => (
+          <button
+            key={seconds}
+            type="button"
+            // biome-ignore lint/a11y/useSemanticElements: one press picks and closes
+            role="radio"
+            class="menu-item"
+            aria-checked={chosen.kind === 'relative' && chosen.seconds === seconds}
+            onClick={() => pick({ kind: 'relative', seconds })}
+          >
+            <span>Last {rangeName(seconds)}</span>
+            <span class="faint mono">{durationText(seconds)}</span>
+          </button>
+        ))}
+      </div>
+      <AbsoluteForm pick={pick} />
+    </div>
+  );
+}
+
+function AbsoluteForm({ pick }: { pick: (range: Range) => void }) {
+  const { startMs, endMs } = bounds();
+  const from = useSignal(inputStamp(startMs));
+  const to = useSignal(inputStamp(endMs));
+  const wrong = useSignal('');
+  const apply = (event: Event) => {
+    event.preventDefault();
+    const fromMs = Date.parse(from.value);
+    const toMs = Date.parse(to.value);
+    if (Number.isNaN(fromMs) || Number.isNaN(toMs)) wrong.value = 'Both times are needed.';
+    else if (toMs - fromMs < 10_000) wrong.value = 'The end must be 10 s or more after the start.';
+    else if (toMs - fromMs > 366 * 86_400_000) wrong.value = 'At most one year can be shown.';
+    else pick({ kind: 'absolute', fromMs, toMs });
+  };
+  return (
+    <form class="picker-form" onSubmit={apply}>
+      <TimeField label="From" value={from} />
+      <TimeField label="To" value={to} />
+      {wrong.value !== '' && (
+        <p class="wrong" role="alert">
+          {wrong.value}
+        </p>
+      )}
+      <button type="submit" class="button primary">
+        Show
+      </button>
+    </form>
+  );
+}
+
+function TimeField({ label, value }: { label: string; value: { value: string } }) {
+  return (
+    <label>
+      <span class="small dim">{label}</span>
+      <input
+        class="field"
+        type="datetime-local"
+        step="1"
+        value={value.value}
+        onInput={(event) => {
+          value.value = event.currentTarget.value;
+        }}
+      />
+    </label>
+  );
+}

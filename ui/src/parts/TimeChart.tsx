@@ -1,0 +1,283 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { Threshold } from '../api/service';
+import { timeTicks } from '../format/time';
+import { tickBase, valueTicks } from '../format/units';
+import { drawnTheme } from '../state/settings';
+import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
+import { paint } from './paint';
+
+/** A tinted stretch of time (an alert) in Unix seconds. */
+export type Span = { from: number; to: number; colour: string };
+
+export type Cursor = {
+  /** Index into the times; null when the pointer is on no chart. */
+  at: number | null;
+  /** The series nearest to the pointer, if it is on this chart. */
+  nearest: number | null;
+};
+
+export type TimeChartProps = {
+  /** Unix seconds, ascending. */
+  times: number[];
+  series: ChartSeries[];
+  unit: string;
+  stack: boolean;
+  fromZero: boolean;
+  thresholds: Threshold[];
+  spans: Span[];
+  /** Times of changes, in Unix seconds: dashed verticals. */
+  marks: number[];
+  /** Unix seconds. */
+  bounds: { start: number; end: number };
+  height: number;
+  onCursor: (cursor: Cursor) => void;
+  /** Unix ms. */
+  onZoom: (fromMs: number, toMs: number) => void;
+  onReset: () => void;
+};
+
+// A click trembles by a pixel or two; a brush is wider.
+const BRUSH_MIN_PX = 5;
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
+
+/** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
+export function TimeChart(props: TimeChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+
+  const shape = JSON.stringify([
+    drawnTheme(),
+    props.unit,
+    props.stack,
+    props.fromZero,
+    props.height,
+    props.thresholds,
+    props.series.map(({ name, colour }) => [name, colour]),
+  ]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for what is drawn
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return undefined;
+    const made = new uPlot(optionsOf(latest, element.clientWidth), dataOf(latest.current), element);
+    plot.current = made;
+    const resize = new ResizeObserver(() => {
+      if (element.clientWidth > 0) {
+        made.setSize({ width: element.clientWidth, height: latest.current.height });
+      }
+    });
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new data alone must not build anew
+  useEffect(() => {
+    plot.current?.setData(dataOf(props));
+  }, [props.times, props.series, props.bounds.start, props.bounds.end]);
+
+  return <div ref={box} class="chart" style={{ height: `${props.height}px` }} />;
+}
+
+type Latest = { readonly current: TimeChartProps };
+
+function dataOf({ times, series, stack }: TimeChartProps): uPlot.AlignedData {
+  const values = series.map((one) => one.values);
+  return [times, ...(stack ? stacked(values) : values)];
+}
+
+function optionsOf(latest: Latest, width: number): uPlot.Options {
+  const { series, unit, stack, fromZero, thresholds, height } = latest.current;
+  const axis = { stroke: paint('--text-3'), font: FONT, ticks: { show: false } };
+  const grid = { stroke: paint('--grid'), width: 1 };
+  return {
+    width,
+    height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    scales: {
+      x: { time: true, range: () => [latest.current.bounds.start, latest.current.bounds.end] },
+      y: { range: (_, min, max) => valueRange(min, max, fromZero || stack, thresholds) },
+    },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        size: 24,
+        gap: 6,
+        space: 72,
+        values: (_, splits, __, ___, step) =>
+          timeTicks(
+            splits.map((at) => at * 1000),
+            step * 1000,
+          ),
+      },
+      {
+        ...axis,
+        grid,
+        gap: 8,
+        space: 34,
+        size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
+        values: (_, splits) => valueTicks(splits, unit),
+        ...(tickBase(unit) === 2 && { incrs: BINARY_STEPS }),
+      },
+    ],
+    series: [{}, ...series.map((one, i) => lineOf(one, stack, i, series.length))],
+    ...(stack && { bands: bandsOf(series) }),
+    cursor: {
+      y: false,
+      points: { size: 6, width: 1.5 },
+      drag: { x: true, y: false, setScale: false },
+      // Only the crosshair is shared: a brush in one chart must not brush in all of them.
+      sync: {
+        key: 'page',
+        setSeries: false,
+        filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' },
+      },
+      bind: {
+        dblclick: () => () => {
+          latest.current.onReset();
+          return null;
+        },
+      },
+    },
+    hooks: hooksOf(latest),
+  };
+}
+
+function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPlot.Series {
+  const alone = count === 1;
+  return {
+    label: one.name,
+    stroke: paint(one.colour),
+    width: 1.5,
+    spanGaps: false,
+    ...(((stack && i === 0) || (alone && !stack)) && {
+      fill: paint(one.colour, stack ? 0.22 : 0.1),
+    }),
+    points: {
+      show: true,
+      size: 4,
+      filter: (u, index, show) => (show ? null : lonely(u.data[index] ?? [])),
+    },
+  };
+}
+
+function bandsOf(series: ChartSeries[]): uPlot.Band[] {
+  return series.slice(1).map((one, i) => ({
+    series: [i + 2, i + 1],
+    fill: paint(one.colour, 0.22),
+  }));
+}
+
+function hooksOf(latest: Latest): uPlot.Hooks.Arrays {
+  return {
+    drawClear: [(u) => drawSpans(u, latest.current.spans)],
+    draw: [
+      (u) => {
+        drawMarks(u, latest.current.marks);
+        drawThresholds(u, latest.current.thresholds);
+      },
+    ],
+    setCursor: [
+      (u) => {
+        const at =
+          u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null;
+        const here = at !== null && u.cursor.event != null;
+        latest.current.onCursor({ at, nearest: here ? nearestTo(u, at) : null });
+      },
+    ],
+    setSelect: [
+      (u) => {
+        const { left, width } = u.select;
+        if (width >= BRUSH_MIN_PX) {
+          const from = u.posToVal(left, 'x') * 1000;
+          const to = u.posToVal(left + width, 'x') * 1000;
+          // Ten seconds hold two scrapes; closer than that there is nothing to see.
+          if (to - from >= 10_000) latest.current.onZoom(from, to);
+        }
+        u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+      },
+    ],
+  };
+}
+
+function nearestTo(u: uPlot, at: number): number | null {
+  const pointer = u.cursor.top ?? 0;
+  let nearest: number | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < u.data.length; i += 1) {
+    const value = u.data[i]?.[at];
+    if (value === null || value === undefined) continue;
+    const distance = Math.abs(u.valToPos(value, 'y') - pointer);
+    if (distance < least) {
+      least = distance;
+      nearest = i - 1;
+    }
+  }
+  return nearest;
+}
+
+function drawSpans(u: uPlot, spans: Span[]): void {
+  for (const { from, to, colour } of spans) {
+    const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);
+    const right = Math.min(u.valToPos(to, 'x', true), u.bbox.left + u.bbox.width);
+    if (right <= left) continue;
+    u.ctx.fillStyle = paint(colour, 0.07);
+    u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
+  }
+}
+
+function drawMarks(u: uPlot, marks: number[]): void {
+  for (const at of marks) {
+    const x = Math.round(u.valToPos(at, 'x', true));
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+    line(u, '--text-3', [3, 3], x, u.bbox.top, x, u.bbox.top + u.bbox.height);
+  }
+}
+
+function drawThresholds(u: uPlot, thresholds: Threshold[]): void {
+  const ratio = devicePixelRatio;
+  for (const { value, severity, name } of thresholds) {
+    const y = Math.round(u.valToPos(value, 'y', true));
+    if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
+    const colour = severity === 'critical' ? '--critical' : '--warning';
+    line(u, colour, [], u.bbox.left, y, u.bbox.left + u.bbox.width, y);
+    u.ctx.save();
+    u.ctx.font = FONT.replace('12px', `${11 * ratio}px`);
+    u.ctx.fillStyle = paint(`${colour}-text`);
+    u.ctx.textAlign = 'right';
+    const above = y - u.bbox.top > 16 * ratio;
+    u.ctx.textBaseline = above ? 'bottom' : 'top';
+    u.ctx.fillText(name, u.bbox.left + u.bbox.width - 4 * ratio, y + (above ? -2 : 3) * ratio);
+    u.ctx.restore();
+  }
+}
+
+function line(
+  u: uPlot,
+  colour: string,
+  dash: number[],
+  fromX: number,
+  fromY: number,
+  toX: number,
+  toY: number,
+): void {
+  u.ctx.save();
+  u.ctx.strokeStyle = paint(colour);
+  u.ctx.lineWidth = devicePixelRatio;
+  u.ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+  u.ctx.beginPath();
+  u.ctx.moveTo(fromX, fromY);
+  u.ctx.lineTo(toX, toY);
+  u.ctx.stroke();
+  u.ctx.restore();
+}
