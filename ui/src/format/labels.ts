@@ -41,6 +41,15 @@ export function labelsId(labels: Labels): string {
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
+/** Another program's message as a sentence of ours: a capital first, a full stop last. */
+export function sentence(text: string): string {
+  const said = text.trim();
+  if (said === '') return '';
+  // A word such as `up{` or a path keeps its spelling; only plain words are raised.
+  const first = /^[a-z]+[ ,]/.test(said) ? said.charAt(0).toUpperCase() + said.slice(1) : said;
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
+}
+
 /** The address if a browser may be sent there: http and https only. Data is not trusted. */
 export function safeHref(text: string): string | null {
   if (!/^https?:\/\/\S+$/i.test(text)) return null;

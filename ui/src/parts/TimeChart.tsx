@@ -124,7 +124,7 @@ function optionsOf(latest: Latest, width: number): uPlot.Options {
         ...axis,
         grid,
         gap: 8,
-        space: 34,
+        space: 28,
         size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
         values: (_, splits) => valueTicks(splits, unit),
         ...(tickBase(unit) === 2 && { incrs: BINARY_STEPS }),

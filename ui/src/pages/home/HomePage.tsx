@@ -39,7 +39,7 @@ function ServiceList({ services }: Services) {
   const state = param('state');
   const shown = services.filter((service) => state === '' || service.state === state);
   return (
-    <section>
+    <section class="home">
       <div class="page-head">
         <h1>Services</h1>
         <StateFilter services={services} chosen={state} />
