@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { fetchAlerts } from './api/alerts';
 import { fetchBuildInfo } from './api/buildinfo';
 import { serverDownSince } from './api/client';
@@ -37,6 +37,12 @@ export function App() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the shortcuts never change
   useEffect(() => listenKeys(shortcuts), []);
   useEffect(prefetchServicePage, []);
+  // A new page begins at its top for the keyboard and for screen readers, too.
+  const opened = useRef(path.value);
+  useEffect(() => {
+    if (opened.current !== path.value) document.getElementById('main')?.focus();
+    opened.current = path.value;
+  }, [path.value]);
 
   return (
     <div class="app">

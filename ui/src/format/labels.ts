@@ -21,15 +21,11 @@ export function entriesOf(labels: Labels): [string, string][] {
 export function legendText(template: string, labels: Labels): string {
   if (template.trim() === '') return seriesText(labels);
   const text = template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, name: string) => {
-    const value = labels[name];
+    // Own labels only: a legend `{{constructor}}` must not find what every object is born with.
+    const value = Object.hasOwn(labels, name) ? labels[name] : undefined;
     return value === undefined || value === '' ? 'none' : value;
   });
   return text.trim() === '' ? seriesText(labels) : text;
-}
-
-/** The label a legend shows, if it shows exactly one and nothing else: what its colour hangs on. */
-export function legendLabel(template: string): string | null {
-  return /^\s*\{\{\s*([^{}\s]+)\s*\}\}\s*$/.exec(template)?.[1] ?? null;
 }
 
 /** Eight hex digits that stand for a label set in the URL (FNV-1a, 32 bits). */
