@@ -12,7 +12,7 @@ mod query;
 
 use std::collections::BTreeMap;
 
-use crate::rules::RuleGroup;
+use crate::rules::{Rule, RuleGroup};
 use crate::yaml::Problem;
 
 pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
@@ -178,6 +178,24 @@ impl Pack {
     pub fn absence_reason(&self, metric: &str) -> Option<&str> {
         let entry = self.conditional.iter().find(|(name, _)| name == metric);
         entry.map(|(_, reason)| reason.as_str())
+    }
+
+    /// Why a rule of this pack cannot say anything now, given which metrics exist; `None` when it
+    /// can. A rule lives with the absence of conditional metrics as long as it has another one.
+    pub fn not_evaluable(&self, rule: &Rule, exists: &dyn Fn(&str) -> bool) -> Option<String> {
+        let metrics = rule.metrics();
+        let missing: Vec<&str> = metrics
+            .iter()
+            .copied()
+            .filter(|name| !exists(name))
+            .collect();
+        let reason = |name: &str| self.absence_reason(name);
+        let needed = missing.iter().find(|name| reason(name).is_none());
+        let needed = needed.or_else(|| missing.first().filter(|_| missing.len() == metrics.len()));
+        needed.map(|name| match reason(name) {
+            Some(reason) => format!("waits for {name}: {reason}"),
+            None => format!("no target exposes {name}"),
+        })
     }
 
     pub fn kpi(&self, name: &str) -> Option<&Kpi> {

@@ -88,18 +88,19 @@ impl Rule {
         label.map(|(_, value)| value.as_str())
     }
 
-    /// The metrics that the expression names and that `exists` does not know, each once.
-    pub fn missing_metrics(&self, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let mut missing = Vec::new();
-        for selector in self.expr.selectors() {
-            if let Some(name) = selector.metric_name
-                && !exists(name)
-                && !missing.iter().any(|known| known == name)
-            {
-                missing.push(name.to_owned());
+    /// The metrics that the expression names, each once.
+    pub fn metrics(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for name in self
+            .expr
+            .selectors()
+            .filter_map(|selector| selector.metric_name)
+        {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
-        missing
+        names
     }
 }
 

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_written_announcement_reads_back() {
         let folder = tempfile::tempdir().unwrap();
-        let dir = PrivateDir::open(folder.path()).unwrap();
+        let dir = PrivateDir::open_or_create(&folder.path().join("g")).unwrap();
         let announcement = Announcement::parse(GOOD.as_bytes()).unwrap();
         announcement.write(&dir, 7).unwrap();
         let bytes = dir.read_file(ANNOUNCE_NAME, 1 << 16).unwrap();
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn an_odd_app_name_is_made_fit_instead_of_unreadable() {
         let folder = tempfile::tempdir().unwrap();
-        let dir = PrivateDir::open(folder.path()).unwrap();
+        let dir = PrivateDir::open_or_create(&folder.path().join("g")).unwrap();
         let mut announcement = Announcement::parse(GOOD.as_bytes()).unwrap();
         for (odd, fit) in [
             ("", "unknown"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::announce::{ANNOUNCE_NAME, Announcement, InvalidAnnouncement};
-use crate::group::{GroupKey, ProcessId};
+use crate::group::{GroupKey, Proc, ProcessId};
 use crate::private_fs::{PrivateDir, Untrusted};
 use crate::segment_file;
 
@@ -120,6 +120,6 @@ fn look_into(key: GroupKey, path: &Path, limits: &FindLimits) -> Result<ProcessG
         key,
         dir: path.to_owned(),
         announcement,
-        processes: segment_file::live_processes(&dir, limits.files_max)?,
+        processes: segment_file::live_processes(&dir, &Proc::default(), limits.files_max)?,
     })
 }

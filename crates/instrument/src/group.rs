@@ -108,6 +108,12 @@ impl Proc {
         self.stat(id.pid).is_some_and(|stat| stat.start == id.start)
     }
 
+    /// Whether exactly this process still runs: a zombie does not.
+    pub(crate) fn is_running(&self, id: ProcessId) -> bool {
+        let stat = self.stat(id.pid);
+        stat.is_some_and(|stat| stat.start == id.start && !stat.is_zombie)
+    }
+
     /// The root of the group that a process belongs to.
     ///
     /// A child of `multiprocessing`'s spawn or forkserver was exec'd, but is a worker all the

@@ -16,35 +16,57 @@
 //! # Ok::<(), instrument::ReadError>(())
 //! ```
 
-mod announce;
-mod find;
-mod group;
+mod mapping;
 mod private_fs;
-mod reading;
+mod record; // The bytes.
 mod runtime_dir;
+mod segment;
 mod segment_file;
 
+mod announce;
+mod find;
+mod group; // Who belongs together.
+
+mod family;
+mod process; // Writing.
+mod series;
+
+mod archive;
+mod merge;
+mod process_metrics;
+mod reading; // Reading.
+mod sum;
+mod text;
+
 pub use announce::{Announcement, InvalidAnnouncement, ServiceSource};
+pub use archive::{Swept, sweep_groups};
+pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
 pub use private_fs::Untrusted;
+pub use process::{Process, ProcessOptions};
 pub use reading::{
     Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, SeriesReading, Value,
 };
+pub use record::GaugeMode;
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
+pub use segment::SegmentLimits;
+pub use series::Series;
+pub use text::{Escaping, PlainSample, TextWriter, format_value, render_text};
 
 use std::path::Path;
 
-/// Sums all segments of a group.
+/// Sums a process group: its segments, and its processes' numbers from `/proc`.
+///
+/// Live or dead, a group can be read as long as its folder stands. Damage costs the record it is
+/// in, and is reported in the reading.
 pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadError> {
+    let proc = Proc::default();
+    let key = dir
+        .file_name()
+        .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
-    Ok(GroupReading {
-        processes: segment_file::live_processes(&dir, limits.files_max)?,
-        ..GroupReading::default()
-    })
-}
-
-/// The reading as Prometheus text, format 0.0.4, without `_created` series.
-pub fn render_text(_reading: &GroupReading) -> String {
-    String::new()
+    let mut merger = merge::Merger::new(*limits);
+    merger.read_dir(&dir, &proc, None)?;
+    Ok(merger.finish(key.map(|key| (key, &proc))))
 }

@@ -51,22 +51,23 @@ pub struct SeriesReading {
 /// A value, summed over the group.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// `created` is in seconds since the epoch, here and below: when the first process began.
+    /// `created` is in seconds since the epoch, here and below: when the first process began;
+    /// none where nobody knows.
     Counter {
         total: f64,
-        created: f64,
+        created: Option<f64>,
     },
     Gauge(f64),
     Summary {
         count: f64,
         sum: f64,
-        created: f64,
+        created: Option<f64>,
     },
     Histogram {
         /// Upper bound and number of observations of each bucket alone (not cumulative).
         buckets: Vec<(f64, f64)>,
         sum: f64,
-        created: f64,
+        created: Option<f64>,
     },
     Info,
     /// Each state and whether it is the current one.
@@ -79,7 +80,7 @@ pub struct Damage {
     pub path: PathBuf,
     /// Byte in the file, where it is known.
     pub offset: Option<u64>,
-    pub what: &'static str,
+    pub what: String,
 }
 
 /// What one reading may cost.

@@ -10,7 +10,7 @@ use std::fs::File;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::group::ProcessId;
+use crate::group::{Proc, ProcessId};
 use crate::private_fs::{PrivateDir, Untrusted};
 
 /// One segment file of one process.
@@ -52,6 +52,7 @@ pub(crate) fn list(dir: &PrivateDir, files_max: usize) -> Result<Vec<SegmentName
 /// The processes of a group whose lock is held.
 pub(crate) fn live_processes(
     dir: &PrivateDir,
+    proc: &Proc,
     files_max: usize,
 ) -> Result<Vec<ProcessId>, Untrusted> {
     let mut live = BTreeSet::new();
@@ -61,7 +62,7 @@ pub(crate) fn live_processes(
         }
         // A file that cannot be opened is no live process's.
         if let Ok(file) = dir.open_file(&segment.to_string())
-            && is_locked(&file)
+            && is_live(&file, segment.process, proc)
         {
             live.insert(segment.process);
         }
@@ -69,8 +70,17 @@ pub(crate) fn live_processes(
     Ok(live.into_iter().collect())
 }
 
+/// Whether a process lives: it holds its lock, or it is still there.
+///
+/// The second covers a host that closed every descriptor it did not know, ours among them. In
+/// another PID namespace it says no (or, by a chance of one in a million, a wrong yes, which
+/// only delays the cleaning up), and the lock alone decides.
+pub(crate) fn is_live(file: &File, process: ProcessId, proc: &Proc) -> bool {
+    is_locked(file) || proc.is_running(process)
+}
+
 /// Whether another descriptor holds the lock. Shared, so that two readers do not see each other.
-pub(crate) fn is_locked(file: &File) -> bool {
+fn is_locked(file: &File) -> bool {
     match flock(file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {
             // Closing would free it too, but the caller may read on for a while.

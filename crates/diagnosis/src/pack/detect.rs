@@ -18,13 +18,9 @@ pub struct SeriesIndex {
     jobs: BTreeMap<String, JobSeries>,
 }
 
-/// The series of one job, as far as detection needs them.
+/// The series of one job, as far as detection needs them, by metric.
 #[derive(Debug, Default)]
-pub struct JobSeries {
-    /// Series by metric.
-    counts: HashMap<String, usize>,
-    evidence: HashMap<String, Vec<Labels>>,
-}
+pub struct JobSeries(HashMap<String, Vec<Labels>>);
 
 /// A pack that fits a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,26 +48,23 @@ impl SeriesIndex {
         }
     }
 
+    /// The metrics whose series tell something; others need not be added.
+    pub fn asked(&self) -> &BTreeSet<String> {
+        &self.asked
+    }
+
     /// Takes in one series; one without a job belongs to nobody.
     pub fn add(&mut self, labels: &Labels) {
         let (Some(job), name) = (labels.get("job"), labels.metric_name()) else {
             return;
         };
-        if !self.jobs.contains_key(job) {
-            self.jobs.insert(job.to_owned(), JobSeries::default());
-        }
-        let Some(series) = self.jobs.get_mut(job) else {
+        if !self.asked.contains(name) {
             return;
-        };
-        match series.counts.get_mut(name) {
-            Some(count) => *count += 1,
-            None => drop(series.counts.insert(name.to_owned(), 1)),
         }
-        if self.asked.contains(name) {
-            let kept = series.evidence.entry(name.to_owned()).or_default();
-            if kept.len() < EVIDENCE_SERIES_MAX {
-                kept.push(labels.clone());
-            }
+        let series = self.jobs.entry(job.to_owned()).or_default();
+        let kept = series.0.entry(name.to_owned()).or_default();
+        if kept.len() < EVIDENCE_SERIES_MAX {
+            kept.push(labels.clone());
         }
     }
 
@@ -79,22 +72,11 @@ impl SeriesIndex {
     pub fn jobs(&self) -> impl Iterator<Item = (&str, &JobSeries)> {
         self.jobs.iter().map(|(job, series)| (job.as_str(), series))
     }
-
-    /// Whether any job has the metric.
-    pub fn has_metric(&self, name: &str) -> bool {
-        self.jobs
-            .values()
-            .any(|series| series.counts.contains_key(name))
-    }
 }
 
 impl JobSeries {
-    pub fn n_series(&self) -> usize {
-        self.counts.values().sum()
-    }
-
     fn find(&self, evidence: &Evidence) -> Option<&Labels> {
-        self.evidence.get(&evidence.metric)?.iter().find(|labels| {
+        self.0.get(&evidence.metric)?.iter().find(|labels| {
             let has = |(name, value): &(String, String)| labels.get(name) == Some(value);
             evidence.labels.iter().all(has)
         })
@@ -136,7 +118,7 @@ pub fn detect(packs: &[Pack], series: &JobSeries) -> Vec<Detection> {
 }
 
 fn resolve(variant: &Variant, series: &JobSeries) -> Option<String> {
-    let series = series.evidence.get(&variant.metric)?;
+    let series = series.0.get(&variant.metric)?;
     let names: BTreeSet<&str> = series
         .iter()
         .flat_map(Labels::iter)

@@ -102,6 +102,25 @@ fn a_process_of_another_language_is_no_python() {
 }
 
 #[test]
+fn a_rule_says_what_it_waits_for() {
+    let packs = packs();
+    let check = |pack: &str, alert: &str, exists: &[&str], expected: Option<&str>| {
+        let pack = packs.iter().find(|candidate| candidate.id == pack).unwrap();
+        let rules = pack.groups.iter().flat_map(|group| &group.rules);
+        let rule = rules.into_iter().find(|rule| rule.name() == alert).unwrap();
+        let reason = pack.not_evaluable(rule, &|name| exists.contains(&name));
+        assert_eq!(reason.as_deref(), expected, "{alert}");
+    };
+    let cpu = ["process_cpu_seconds_total", "python_info"];
+    check("python", "PythonCpuPegged", &cpu, None);
+    let missing = Some("no target exposes process_cpu_seconds_total");
+    check("python", "PythonCpuPegged", &["python_info"], missing);
+    let waits = "waits for flask_http_request_exceptions_total: \
+                 appears with the first unhandled exception";
+    check("flask", "FlaskUnhandledExceptions", &[], Some(waits));
+}
+
+#[test]
 fn places_of_a_query_are_filled() {
     let variants: BTreeMap<String, String> = [("route".to_owned(), "path".to_owned())].into();
     let scope = QueryScope {

@@ -1,6 +1,7 @@
 //! Aggregations that need all values of a step at once: `topk`, `bottomk`, `quantile`,
 //! `count_values`.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::aggregate::{GroupLabels, Groups};
@@ -30,30 +31,26 @@ impl Evaluator<'_> {
         let mut kept: Vec<Vec<f64>> = vec![Vec::new(); rows.len()];
         // Rows by group, and with one step by rank in the group.
         let mut in_order = Vec::with_capacity(rows.len());
-        let mut ranking = Vec::new();
+        let mut ranking: Vec<(f64, usize)> = Vec::new();
         for group in &groups.groups {
             self.options.cancel.check()?;
             for (step, &limit) in limits.iter().enumerate() {
-                let value = |index: &usize| rows[*index].values[step];
                 ranking.clear();
+                let members = group.content.iter();
                 ranking.extend(
-                    group
-                        .content
-                        .iter()
-                        .copied()
-                        .filter(|i| is_present(value(i))),
+                    members
+                        .map(|&index| (rows[index].values[step], index))
+                        .filter(|&(value, _)| is_present(value)),
                 );
-                // Stable: among equals the first by labels wins.
-                ranking.sort_by(|a, b| order(value(a), value(b)));
-                ranking.truncate(limit);
-                for index in &ranking {
-                    let kept = &mut kept[*index];
+                keep_first(&mut ranking, limit, order);
+                for &(value, index) in &ranking {
+                    let kept = &mut kept[index];
                     kept.resize(steps.count, absent());
-                    kept[step] = value(index);
+                    kept[step] = value;
                 }
             }
             if self.range.is_none() && steps.count == 1 {
-                in_order.append(&mut ranking);
+                in_order.extend(ranking.iter().map(|&(_, index)| index));
             } else {
                 in_order.extend(&group.content);
             }
@@ -162,6 +159,17 @@ impl Evaluator<'_> {
             })
             .collect())
     }
+}
+
+/// Sorts and keeps the first `limit`. Among equals the first by position wins.
+fn keep_first(ranking: &mut Vec<(f64, usize)>, limit: usize, order: fn(f64, f64) -> Ordering) {
+    let order = |a: &(f64, usize), b: &(f64, usize)| order(a.0, b.0).then(a.1.cmp(&b.1));
+    if limit < ranking.len() {
+        // Linear: most rows are not among the few that are asked for.
+        ranking.select_nth_unstable_by(limit, order);
+        ranking.truncate(limit);
+    }
+    ranking.sort_unstable_by(order);
 }
 
 fn param(aggregate: &Aggregate) -> &Node {

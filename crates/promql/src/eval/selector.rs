@@ -166,7 +166,7 @@ impl Evaluator<'_> {
 
 /// Functions over time skip stale markers. Most columns have none and keep their allocations.
 fn without_stale_markers(column: Column) -> WindowSeries {
-    let (timestamps, values) = if column.values.iter().any(|&value| is_stale(value)) {
+    let (timestamps, values) = if any_stale(&column.values) {
         not_stale(&column.timestamps, &column.values)
     } else {
         (column.timestamps, column.values)
@@ -181,7 +181,7 @@ fn without_stale_markers(column: Column) -> WindowSeries {
 
 /// The values of a subquery's steps that are there, as samples.
 fn of_row(row: Row, all_timestamps: &Arc<[Timestamp]>) -> WindowSeries {
-    let (timestamps, values) = if row.values.iter().any(|&value| is_stale(value)) {
+    let (timestamps, values) = if any_stale(&row.values) {
         not_stale(all_timestamps, &row.values)
     } else {
         (Arc::clone(all_timestamps), Arc::from(row.values))
@@ -192,6 +192,13 @@ fn of_row(row: Row, all_timestamps: &Arc<[Timestamp]>) -> WindowSeries {
         timestamps,
         values,
     }
+}
+
+/// Looks at every value: without a way out early, the loop compares several at once.
+fn any_stale(values: &[f64]) -> bool {
+    values
+        .iter()
+        .fold(false, |found, &value| found | is_stale(value))
 }
 
 fn not_stale(timestamps: &[Timestamp], values: &[f64]) -> (Arc<[Timestamp]>, Arc<[f64]>) {

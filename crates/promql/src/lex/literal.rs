@@ -29,10 +29,11 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     if let Some(hex) = lower.strip_prefix("0x") {
         return i64::from_str_radix(hex, 16).ok().map(|value| value as f64);
     }
-    if lower.len() > 1 && lower.starts_with('0') {
-        if let Ok(octal) = i64::from_str_radix(&lower, 8) {
-            return Some(octal as f64);
-        }
+    if lower.len() > 1
+        && lower.starts_with('0')
+        && let Ok(octal) = i64::from_str_radix(&lower, 8)
+    {
+        return Some(octal as f64);
     }
     let only_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | '+' | '-');
     if !lower.chars().all(only_number) {

@@ -202,13 +202,11 @@ fn notes(kind: &str, wanted: &[Pattern], none: bool, got: &[String]) -> Result<(
     {
         return Err(format!("{kind}: {missing:?} is not in {got:?}"));
     }
-    if !wanted.is_empty() {
-        if let Some(other) = got
-            .iter()
-            .find(|note| !wanted.iter().any(|pattern| pattern.matches(note)))
-        {
-            return Err(format!("{kind}: {other:?} was not expected"));
-        }
+    let other = got
+        .iter()
+        .find(|note| !wanted.iter().any(|pattern| pattern.matches(note)));
+    match other {
+        Some(other) if !wanted.is_empty() => Err(format!("{kind}: {other:?} was not expected")),
+        _ => Ok(()),
     }
-    Ok(())
 }
