@@ -16,17 +16,17 @@ use crate::ast::{
 use crate::check;
 use crate::lex::{Token, TokenKind, lex};
 
-/// How deep calls, aggregations and binary right-hand sides may nest. Each level is a stack frame
-/// of the parser, of the evaluator and of everything between; 200 levels take 0.6 MB of the 2 MB
-/// that a thread has, without optimisation. Written queries stay below 20.
-const NESTING_MAX: usize = 200;
+/// How deep calls, aggregations and binary right-hand sides may nest. Each level is some stack
+/// frames of the parser and of the evaluator: 128 levels fit into 1.5 MB without optimisation, of
+/// the 2 MB that a thread has. Written queries stay below 20.
+const NESTING_MAX: usize = 128;
 
 /// How many parentheses may be open at once.
 const PARENS_MAX: usize = 10_000;
 
 /// Binary operators in one expression. A chain `a or b or c …` makes a tree as deep as it is long,
 /// and what drops or prints the tree follows it.
-const OPERATORS_MAX: usize = 2_000;
+const OPERATORS_MAX: usize = 1_000;
 
 /// Parses and checks an expression.
 ///
