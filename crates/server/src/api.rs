@@ -32,10 +32,22 @@ const REQUEST_BYTES_MAX: usize = 1 << 20;
 pub(crate) fn router(app: Arc<App>) -> Router {
     let prometheus = Router::new()
         .route("/query", get(query::query).post(query::query))
-        .route("/query_range", get(query::query_range).post(query::query_range))
-        .route("/query_exemplars", get(query::query_exemplars).post(query::query_exemplars))
-        .route("/format_query", get(query::format_query).post(query::format_query))
-        .route("/parse_query", get(query::parse_query).post(query::parse_query))
+        .route(
+            "/query_range",
+            get(query::query_range).post(query::query_range),
+        )
+        .route(
+            "/query_exemplars",
+            get(query::query_exemplars).post(query::query_exemplars),
+        )
+        .route(
+            "/format_query",
+            get(query::format_query).post(query::format_query),
+        )
+        .route(
+            "/parse_query",
+            get(query::parse_query).post(query::parse_query),
+        )
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::labels).post(series::labels))
         .route("/label/{name}/values", get(series::label_values))
