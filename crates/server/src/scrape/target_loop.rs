@@ -222,9 +222,10 @@ impl Running {
 
     fn tell_store_error(&self, error: &StoreError) {
         self.scraper.metrics.append_failed();
-        warn!(target = %self.target.spec.labels, error = error_chain(error), "cannot store a scrape");
+        let error = error_chain(error);
+        warn!(target = %self.target.spec.labels, %error, "cannot store a scrape");
         let mut status = self.target.status();
-        status.error = Some(format!("cannot store the scrape: {}", error_chain(error)));
+        status.error = Some(format!("cannot store the scrape: {error}"));
         self.target.set_status(status);
     }
 }

@@ -1,8 +1,12 @@
 //! The HTTP API as clients see it: shapes, errors, headers.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::harness::{Exposed, Home, Server, encode, request};
+use crate::harness::{Exposed, Home, Server, encode, request, wait_until};
 
 /// A server that has scraped `a{x="1"} 1` and `a{x="2"} 2`.
 fn scraped() -> (Home, Server) {
@@ -204,6 +208,61 @@ fn other_sites_cannot_reload() {
         405
     );
     assert_eq!(server.post("/-/reload", "").status, 200);
+}
+
+/// Takes minutes: a million inner steps, each with a window of 400,000.
+const SLOW: &str = "max_over_time(sum_over_time(vector(1)[400s:1ms])[100s:1ms])";
+
+fn queries_running(server: &Server) -> String {
+    let metrics = server.get("/metrics").text();
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("pyrometer_queries_running "));
+    line.unwrap().to_owned()
+}
+
+#[test]
+fn a_slow_query_ends_by_its_timeout() {
+    let home = Home::new();
+    let server = home.start(&[]);
+    let path = format!("/api/v1/query?timeout=300ms&query={}", encode(SLOW));
+    check_error(&server, &path, 503, "timeout", "longer than 300ms");
+}
+
+#[test]
+fn a_query_stops_when_its_client_hangs_up() {
+    let home = Home::new();
+    let server = home.start(&[]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "GET /api/v1/query?query={} HTTP/1.1\r\nHost: h\r\n\r\n",
+        encode(SLOW)
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let running = |expected: &str| {
+        wait_until(&format!("{expected} queries run"), || {
+            let running = queries_running(&server);
+            if running == expected {
+                Ok(())
+            } else {
+                Err(running)
+            }
+        });
+    };
+    running("1");
+    drop(stream);
+    let hung_up = Instant::now();
+    running("0");
+    // Far below the timeout of 30 s, so it was the hanging up that ended it.
+    assert!(
+        hung_up.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        hung_up.elapsed()
+    );
+    eprintln!(
+        "the query stopped {:?} after its client had hung up",
+        hung_up.elapsed()
+    );
 }
 
 #[test]
