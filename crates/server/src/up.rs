@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
@@ -226,7 +226,7 @@ async fn load_config(args: &UpArgs) -> Result<(Config, usize), UpError> {
         source: io::Error::other(panicked),
     })??;
     for problem in &ignored {
-        warn!(file = %args.config.as_deref().unwrap_or(Path::new("")).display(), "{problem}");
+        info!("configuration {problem}");
     }
     Ok((config, ignored.len()))
 }
@@ -412,7 +412,7 @@ async fn reload_loop(
             }
             Err(error) => {
                 let text = error_chain(&error);
-                warn!(error = %text, "configuration not read anew, the old one stays");
+                info!(error = %text, "configuration not read anew, the old one stays");
                 Err(text)
             }
         };
