@@ -290,6 +290,7 @@ fn writers_readers_and_maintenance_work_at_the_same_time() {
             }
         });
     });
+    store.maintain(at(ROWS * 15)).unwrap();
     assert_eq!(crate::n_samples(&everything(store)) as i64, 2 * ROWS);
     assert!(store.stats().blocks >= 5);
 }
