@@ -39,6 +39,12 @@ impl Meter {
         self.samples_max.saturating_sub(self.held.get())
     }
 
+    pub(super) fn exceeded(&self) -> EvalError {
+        EvalError::TooManySamples {
+            samples_max: self.samples_max,
+        }
+    }
+
     pub(super) fn charge(&self, amount: usize) -> Result<Charge<'_>, EvalError> {
         let mut charge = Charge {
             meter: self,
@@ -52,9 +58,7 @@ impl Meter {
 impl Charge<'_> {
     pub(super) fn add(&mut self, amount: usize) -> Result<(), EvalError> {
         if amount > self.meter.left() {
-            return Err(EvalError::TooManySamples {
-                samples_max: self.meter.samples_max,
-            });
+            return Err(self.meter.exceeded());
         }
         self.amount += amount;
         self.meter.held.set(self.meter.held.get() + amount);
