@@ -5,37 +5,13 @@ use std::collections::HashMap;
 use model::Labels;
 
 use super::Evaluator;
-use super::aggregate::with_metric_name;
 use super::binary::arithmetic;
+use super::label_subset::LabelSubset;
 use super::meter::Rows;
 use super::row::{self, Row, absent, is_present};
 use super::steps::Steps;
 use crate::EvalError;
 use crate::ast::{Binary, BinaryOp, Group, Matching};
-
-/// The labels by which series of both sides find each other.
-enum Signature {
-    On(Vec<Box<str>>),
-    /// The ignored labels and the metric's name.
-    Ignoring(Vec<Box<str>>),
-}
-
-impl Signature {
-    fn new(matching: &Matching) -> Self {
-        if matching.on {
-            Self::On(matching.labels.clone())
-        } else {
-            Self::Ignoring(with_metric_name(&matching.labels))
-        }
-    }
-
-    fn of(&self, labels: &Labels) -> Labels {
-        match self {
-            Self::On(names) => labels.keep(names),
-            Self::Ignoring(names) => labels.drop(names),
-        }
-    }
-}
 
 impl Evaluator<'_> {
     pub(super) fn match_vectors(
@@ -49,7 +25,7 @@ impl Evaluator<'_> {
             .matching
             .as_ref()
             .expect("the checker sets it between two vectors");
-        let signature = Signature::new(matching);
+        let signature = LabelSubset::of_signature(matching);
         match binary.op {
             BinaryOp::And => Ok(filter(lhs.release(), &rhs, &signature, steps, true)),
             BinaryOp::Unless => Ok(filter(lhs.release(), &rhs, &signature, steps, false)),
@@ -82,7 +58,7 @@ impl Evaluator<'_> {
         let mut partners: HashMap<Labels, Partners<'_>> = HashMap::new();
         for row in one {
             partners
-                .entry(pairing.signature.of(&row.labels))
+                .entry(pairing.signature.apply(&row.labels))
                 .or_insert_with(|| Partners::new(pairing.steps))
                 .add(row);
         }
@@ -96,7 +72,7 @@ impl Evaluator<'_> {
         let mut results = Rows::new(&self.meter);
         for row in many {
             self.options.cancel.check()?;
-            let signature = pairing.signature.of(&row.labels);
+            let signature = pairing.signature.apply(&row.labels);
             if let Some(partners) = partners.get(&signature) {
                 for result in pairing.pair(row, &signature, partners, &mut claims)? {
                     results.push(result)?;
@@ -111,21 +87,21 @@ impl Evaluator<'_> {
 fn filter(
     rows: Vec<Row>,
     others: &[Row],
-    signature: &Signature,
+    signature: &LabelSubset,
     steps: Steps,
     wanted: bool,
 ) -> Vec<Row> {
     let mut there: HashMap<Labels, Vec<bool>> = HashMap::new();
     for other in others {
         let there = there
-            .entry(signature.of(&other.labels))
+            .entry(signature.apply(&other.labels))
             .or_insert_with(|| vec![false; steps.count]);
         mark_present(other, there);
     }
     let nowhere = vec![false; steps.count];
     rows.into_iter()
         .map(|mut row| {
-            let there = there.get(&signature.of(&row.labels)).unwrap_or(&nowhere);
+            let there = there.get(&signature.apply(&row.labels)).unwrap_or(&nowhere);
             row.map_steps(|step, value| {
                 if there[step] == wanted {
                     value
@@ -213,7 +189,7 @@ impl Claims {
 struct Pairing<'b> {
     binary: &'b Binary,
     matching: &'b Matching,
-    signature: Signature,
+    signature: LabelSubset,
     steps: Steps,
 }
 
@@ -247,7 +223,7 @@ impl Pairing<'_> {
     }
 
     fn many_to_many(&self, first: &Row, second: &Row) -> EvalError {
-        let group = self.signature.of(&first.labels);
+        let group = self.signature.apply(&first.labels);
         let mut pair = [in_braces(&first.labels), in_braces(&second.labels)];
         pair.sort();
         let [first, second] = pair;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
-use super::Row;
+use super::row::{Row, is_present};
 use crate::EvalError;
 
 /// Counts samples and values held at once.
@@ -81,7 +81,11 @@ impl<'m> Rows<'m> {
         }
     }
 
+    /// A row without any value is not kept: a filter leaves many of those.
     pub(super) fn push(&mut self, row: Row) -> Result<(), EvalError> {
+        if !row.values.iter().any(|&value| is_present(value)) {
+            return Ok(());
+        }
         self.charge.add(row.values.len())?;
         self.rows.push(row);
         Ok(())
