@@ -15,7 +15,10 @@ fn main() {
     }
     if !ui.exists() {
         let root = manifest_dir.join("../..");
-        println!("cargo::rerun-if-changed={}", root.join("Cargo.toml").display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            root.join("Cargo.toml").display()
+        );
     }
     let mut files = Vec::new();
     collect(&dist, &mut files);
@@ -40,7 +43,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 fn table(dist: &Path, files: &[PathBuf]) -> String {
     let mut assets: Vec<(String, String)> = Vec::new();
     for file in files {
-        let name = file.strip_prefix(dist).expect("found below dist").to_string_lossy();
+        let name = file
+            .strip_prefix(dist)
+            .expect("found below dist")
+            .to_string_lossy();
         if name.ends_with(".map") || is_twin(file, files) {
             continue;
         }

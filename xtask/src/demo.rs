@@ -134,7 +134,7 @@ fn introduce(options: &Options, scene: &Scene, places: &[(&str, SocketAddr)], se
         "  at {failing_at:>5} s   payments fails: errors there, 502 on /checkout; alerts fire"
     );
     println!(
-        "  at {well_at:>5} s   payments is well; the error alerts resolve two to three minutes later"
+        "  at {well_at:>5} s   payments is well; the error alerts resolve within three minutes"
     );
     println!("\nCtrl-C stops everything\n");
 }

@@ -51,7 +51,10 @@ pub(crate) type ReloadRequest = tokio::sync::oneshot::Sender<Result<(), String>>
 pub(crate) const RELOAD_REQUESTS_MAX: usize = 4;
 
 impl App {
-    #[allow(clippy::too_many_arguments, reason = "each is one part, set once at the start")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is one part, set once at the start"
+    )]
     pub(crate) fn new(
         store: Store,
         targets: Arc<Targets>,

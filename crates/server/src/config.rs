@@ -22,11 +22,11 @@ use model::Labels;
 pub(crate) use glob::expand_pattern;
 pub(crate) use problem::{Problem, Problems, Severity};
 pub(crate) use scrape::{
-    Auth, FileDiscovery, Given, JobConfig, Scheme, ScrapeLimits, StaticGroup, Tls, check_address,
+    Auth, FileDiscovery, Given, JobConfig, ScrapeLimits, StaticGroup, Tls, check_address,
     read_target_group,
 };
 pub(crate) use secret::Secret;
-pub(crate) use section::{Section, read_labels};
+use section::Section;
 pub(crate) use yaml::{Field, NODES_MAX, Node, Value, parse as parse_yaml};
 
 /// Prometheus's defaults for a file that names none.

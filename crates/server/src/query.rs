@@ -99,12 +99,18 @@ impl QueryEngine {
         &self,
         look: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        self.run(self.timeout, Cancel::new(), move |snapshot| Ok(look(snapshot)?)).await
+        self.run(self.timeout, Cancel::new(), move |snapshot| {
+            Ok(look(snapshot)?)
+        })
+        .await
     }
 
     /// The limits of a request that names none.
     pub(crate) fn limits(&self) -> QueryLimits {
-        QueryLimits { timeout: self.timeout, lookback: self.lookback }
+        QueryLimits {
+            timeout: self.timeout,
+            lookback: self.lookback,
+        }
     }
 
     fn options(&self, limits: &QueryLimits) -> EvalOptions {
@@ -127,7 +133,10 @@ impl QueryEngine {
         let store = self.store.clone();
         let slots = Arc::clone(&self.slots);
         let running = async move {
-            let permit = slots.acquire_owned().await.map_err(|_| EvalError::Cancelled)?;
+            let permit = slots
+                .acquire_owned()
+                .await
+                .map_err(|_| EvalError::Cancelled)?;
             let worked = tokio::task::spawn_blocking(move || {
                 // The slot is free when the work is done, not when nobody waits for it.
                 let _permit = permit;

@@ -78,7 +78,8 @@ impl SelfMetrics {
     pub(crate) fn config_read(&self, good: bool, now: Timestamp) {
         self.config_good.store(i64::from(good), Ordering::Relaxed);
         if good {
-            self.config_read_ms.store(now.as_millis(), Ordering::Relaxed);
+            self.config_read_ms
+                .store(now.as_millis(), Ordering::Relaxed);
         }
     }
 
@@ -104,12 +105,25 @@ impl SelfMetrics {
             "pyrometer_build_info",
             "gauge",
             "The version that runs.",
-            &[(format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0)],
+            &[(
+                format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")),
+                1.0,
+            )],
         );
         self.render_scrapes(&mut page);
         render_store(&mut page, &gauges.store);
-        page.plain("pyrometer_targets", "gauge", "Targets now.", gauges.targets as f64);
-        page.plain("pyrometer_targets_up", "gauge", "Targets that are up.", gauges.targets_up as f64);
+        page.plain(
+            "pyrometer_targets",
+            "gauge",
+            "Targets now.",
+            gauges.targets as f64,
+        );
+        page.plain(
+            "pyrometer_targets_up",
+            "gauge",
+            "Targets that are up.",
+            gauges.targets_up as f64,
+        );
         page.plain(
             "pyrometer_config_last_reload_successful",
             "gauge",
@@ -126,10 +140,18 @@ impl SelfMetrics {
         let rows: Vec<(String, f64)> = requests
             .iter()
             .map(|((route, status), count)| {
-                (format!("{{handler=\"{route}\",code=\"{status}\"}}"), *count as f64)
+                (
+                    format!("{{handler=\"{route}\",code=\"{status}\"}}"),
+                    *count as f64,
+                )
             })
             .collect();
-        page.one("pyrometer_http_requests_total", "counter", "Requests answered.", &rows);
+        page.one(
+            "pyrometer_http_requests_total",
+            "counter",
+            "Requests answered.",
+            &rows,
+        );
         page.histogram(
             "pyrometer_query_duration_seconds",
             "How long queries took, waiting for a free slot included.",
@@ -142,13 +164,21 @@ impl SelfMetrics {
     fn render_scrapes(&self, page: &mut Page) {
         for (name, help, counter) in [
             ("pyrometer_scrapes_total", "Scrapes done.", &self.scrapes),
-            ("pyrometer_scrapes_failed_total", "Scrapes that failed.", &self.scrapes_failed),
+            (
+                "pyrometer_scrapes_failed_total",
+                "Scrapes that failed.",
+                &self.scrapes_failed,
+            ),
             (
                 "pyrometer_scrape_lines_rejected_total",
                 "Lines of scrape bodies that were left out.",
                 &self.lines_rejected,
             ),
-            ("pyrometer_samples_stored_total", "Samples appended.", &self.samples_stored),
+            (
+                "pyrometer_samples_stored_total",
+                "Samples appended.",
+                &self.samples_stored,
+            ),
             (
                 "pyrometer_store_append_failures_total",
                 "Scrapes the store refused as a whole.",
@@ -167,9 +197,18 @@ impl SelfMetrics {
             "counter",
             "Samples the store refused, by reason.",
             &[
-                ("{reason=\"out_of_bounds\"}".to_owned(), count(&self.samples_out_of_bounds)),
-                ("{reason=\"out_of_order\"}".to_owned(), count(&self.samples_out_of_order)),
-                ("{reason=\"unknown_series\"}".to_owned(), count(&self.samples_unknown)),
+                (
+                    "{reason=\"out_of_bounds\"}".to_owned(),
+                    count(&self.samples_out_of_bounds),
+                ),
+                (
+                    "{reason=\"out_of_order\"}".to_owned(),
+                    count(&self.samples_out_of_order),
+                ),
+                (
+                    "{reason=\"unknown_series\"}".to_owned(),
+                    count(&self.samples_unknown),
+                ),
             ],
         );
         page.histogram(
@@ -200,7 +239,11 @@ impl Histogram {
 
 fn render_store(page: &mut Page, store: &Stats) {
     for (name, help, value) in [
-        ("pyrometer_store_series", "Series in the store.", store.series as f64),
+        (
+            "pyrometer_store_series",
+            "Series in the store.",
+            store.series as f64,
+        ),
         (
             "pyrometer_store_head_samples",
             "Samples that are in no block yet.",
@@ -211,10 +254,26 @@ fn render_store(page: &mut Page, store: &Stats) {
             "Memory of the samples that are in no block yet.",
             store.head_bytes as f64,
         ),
-        ("pyrometer_store_blocks", "Blocks on disk.", store.blocks as f64),
-        ("pyrometer_store_block_samples", "Samples in blocks.", store.block_samples as f64),
-        ("pyrometer_store_block_bytes", "Size of all blocks.", store.block_bytes as f64),
-        ("pyrometer_store_wal_bytes", "Size of the write-ahead log.", store.wal_bytes as f64),
+        (
+            "pyrometer_store_blocks",
+            "Blocks on disk.",
+            store.blocks as f64,
+        ),
+        (
+            "pyrometer_store_block_samples",
+            "Samples in blocks.",
+            store.block_samples as f64,
+        ),
+        (
+            "pyrometer_store_block_bytes",
+            "Size of all blocks.",
+            store.block_bytes as f64,
+        ),
+        (
+            "pyrometer_store_wal_bytes",
+            "Size of the write-ahead log.",
+            store.wal_bytes as f64,
+        ),
         (
             "pyrometer_store_damaged_parts",
             "Damaged parts of files met since the start.",
@@ -253,11 +312,26 @@ fn render_process(page: &mut Page, started: Timestamp) {
     }
     if let (Some(virt), Some(pages)) = (field(20), field(21)) {
         let resident = pages * rustix::param::page_size() as f64;
-        page.plain("process_virtual_memory_bytes", "gauge", "Virtual memory.", virt);
-        page.plain("process_resident_memory_bytes", "gauge", "Resident memory.", resident);
+        page.plain(
+            "process_virtual_memory_bytes",
+            "gauge",
+            "Virtual memory.",
+            virt,
+        );
+        page.plain(
+            "process_resident_memory_bytes",
+            "gauge",
+            "Resident memory.",
+            resident,
+        );
     }
     if let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") {
-        page.plain("process_open_fds", "gauge", "Open descriptors.", descriptors.count() as f64);
+        page.plain(
+            "process_open_fds",
+            "gauge",
+            "Open descriptors.",
+            descriptors.count() as f64,
+        );
     }
 }
 
@@ -324,12 +398,21 @@ mod tests {
         let exposition = parse(metrics.render(&gauges).as_bytes(), Format::Text);
         assert_eq!(exposition.rejected, []);
         let value = |text: &str| {
-            let found = exposition.samples.iter().find(|(labels, ..)| labels.to_string() == text);
+            let found = exposition
+                .samples
+                .iter()
+                .find(|(labels, ..)| labels.to_string() == text);
             found.unwrap_or_else(|| panic!("{text}")).1
         };
         assert_eq!(value("process_start_time_seconds"), 5.0);
-        assert_eq!(value("pyrometer_query_duration_seconds_bucket{le=\"0.01\"}"), 1.0);
-        assert_eq!(value("pyrometer_query_duration_seconds_bucket{le=\"+Inf\"}"), 2.0);
+        assert_eq!(
+            value("pyrometer_query_duration_seconds_bucket{le=\"0.01\"}"),
+            1.0
+        );
+        assert_eq!(
+            value("pyrometer_query_duration_seconds_bucket{le=\"+Inf\"}"),
+            2.0
+        );
         assert_eq!(
             value("pyrometer_http_requests_total{code=\"200\", handler=\"/api/v1/query\"}"),
             1.0

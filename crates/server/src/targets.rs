@@ -140,11 +140,17 @@ impl Target {
     }
 
     pub(crate) fn announced(&self) -> Option<AnnouncedFacts> {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_announced(&self, facts: Option<AnnouncedFacts>) {
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+        *self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     pub(crate) fn metadata(&self) -> Arc<Metadata> {
@@ -203,7 +209,6 @@ pub(crate) struct TargetList {
     pub(crate) active: Arc<Vec<Arc<Target>>>,
     /// Labels before relabelling of what a rule dropped; at most a thousand.
     pub(crate) dropped: Arc<Vec<Labels>>,
-    pub(crate) dropped_total: usize,
 }
 
 impl Targets {
@@ -220,12 +225,10 @@ impl Targets {
 
     pub(crate) fn replace(&self, mut active: Vec<Arc<Target>>, mut dropped: Vec<Labels>) {
         active.sort_by(|a, b| (a.service(), &a.spec.labels).cmp(&(b.service(), &b.spec.labels)));
-        let dropped_total = dropped.len();
         dropped.truncate(DROPPED_MAX);
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = TargetList {
             active: Arc::new(active),
             dropped: Arc::new(dropped),
-            dropped_total,
         };
     }
 }

@@ -39,16 +39,35 @@ pub(crate) fn answer(request: &Request, gzip: bool) -> Response {
     }
     let path = request.uri().path().trim_start_matches('/');
     let Some(asset) = find(path).or_else(|| page_for(path)) else {
-        let status = if ASSETS.is_empty() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-        let text = if ASSETS.is_empty() { NOT_BUILT } else { "not found\n" };
-        let kind = if ASSETS.is_empty() { "text/html; charset=utf-8" } else { "text/plain" };
+        let status = if ASSETS.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::NOT_FOUND
+        };
+        let text = if ASSETS.is_empty() {
+            NOT_BUILT
+        } else {
+            "not found\n"
+        };
+        let kind = if ASSETS.is_empty() {
+            "text/html; charset=utf-8"
+        } else {
+            "text/plain"
+        };
         return (status, [(header::CONTENT_TYPE, kind)], text).into_response();
     };
     let known = request.headers().get(header::IF_NONE_MATCH);
     let cached = known.is_some_and(|known| known.as_bytes() == asset.etag.as_bytes());
-    let status = if cached { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    let caching =
-        if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let status = if cached {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
+    let caching = if asset.immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let mut response = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, asset.content_type)

@@ -26,11 +26,19 @@ pub(crate) type Answer = Result<Response, ApiError>;
 
 impl ApiError {
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, kind: "bad_data", message: message.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: "bad_data",
+            message: message.into(),
+        }
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            kind: "not_found",
+            message: message.into(),
+        }
     }
 
     pub(crate) fn execution(message: impl Into<String>) -> Self {
@@ -70,7 +78,11 @@ impl From<QueryError> for ApiError {
             QueryError::Timeout { .. } => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             QueryError::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
-        Self { status, kind, message }
+        Self {
+            status,
+            kind,
+            message,
+        }
     }
 }
 
@@ -84,7 +96,11 @@ struct ErrorJson<'a> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let json = ErrorJson { status: "error", error_type: self.kind, error: &self.message };
+        let json = ErrorJson {
+            status: "error",
+            error_type: self.kind,
+            error: &self.message,
+        };
         let body = serde_json::to_vec(&json).unwrap_or_default();
         json_response(self.status, body)
     }
@@ -110,7 +126,10 @@ pub(crate) fn success_with(data: &impl Serialize, warnings: &[String]) -> Answer
 pub(crate) fn evaluated(evaluated: &Evaluated, limit: usize) -> Answer {
     let mut out = Limited::new(ANSWER_BYTES_MAX);
     let of = |severity: Severity| -> Vec<String> {
-        let chosen = evaluated.notes.iter().filter(|note| note.severity == severity);
+        let chosen = evaluated
+            .notes
+            .iter()
+            .filter(|note| note.severity == severity);
         chosen.map(Note::to_string).collect()
     };
     let mut warnings = of(Severity::Warning);
@@ -159,7 +178,10 @@ pub(crate) struct Limited {
 
 impl Limited {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes: Vec::new(), bytes_max }
+        Self {
+            bytes: Vec::new(),
+            bytes_max,
+        }
     }
 }
 

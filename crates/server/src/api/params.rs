@@ -27,13 +27,15 @@ impl<S: Send + Sync> FromRequest<S> for Params {
             .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
         if request.method() == Method::POST && is_form {
             // The router's body limit holds here.
-            let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    ApiError::bad_data("the form is larger than 1 MiB")
-                } else {
-                    ApiError::bad_data("the form cannot be read")
-                }
-            })?;
+            let body = Bytes::from_request(request, state)
+                .await
+                .map_err(|rejection| {
+                    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                        ApiError::bad_data("the form is larger than 1 MiB")
+                    } else {
+                        ApiError::bad_data("the form cannot be read")
+                    }
+                })?;
             decode_form(&String::from_utf8_lossy(&body), &mut params);
         }
         decode_form(&query, &mut params);
@@ -162,13 +164,19 @@ mod tests {
     fn forms_decode_as_in_a_browser() {
         for (text, expected) in [
             ("a=1&b=2", vec![("a", "1"), ("b", "2")]),
-            ("q=a%2Bb+c&m[]=x&m%5B%5D=y", vec![("q", "a+b c"), ("m[]", "x"), ("m[]", "y")]),
+            (
+                "q=a%2Bb+c&m[]=x&m%5B%5D=y",
+                vec![("q", "a+b c"), ("m[]", "x"), ("m[]", "y")],
+            ),
             ("a&=b&&c=%zz%4", vec![("a", ""), ("", "b"), ("c", "%zz%4")]),
             ("a=%C3%A4%ff", vec![("a", "ä\u{fffd}")]),
         ] {
             let mut params = Vec::new();
             decode_form(text, &mut params);
-            let params: Vec<_> = params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let params: Vec<_> = params
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect();
             assert_eq!(params, expected, "{text}");
         }
     }
@@ -182,15 +190,23 @@ mod tests {
             ("NaN", None),
             ("soon", None),
         ] {
-            assert_eq!(parse_time(text).map(Timestamp::as_millis), expected_ms, "{text}");
+            assert_eq!(
+                parse_time(text).map(Timestamp::as_millis),
+                expected_ms,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn spans_are_seconds_or_durations() {
-        for (text, expected_ms) in
-            [("15", Some(15_000)), ("0.5", Some(500)), ("1m", Some(60_000)), ("-1", None), ("x", None)]
-        {
+        for (text, expected_ms) in [
+            ("15", Some(15_000)),
+            ("0.5", Some(500)),
+            ("1m", Some(60_000)),
+            ("-1", None),
+            ("x", None),
+        ] {
             let span = parse_span(text).map(|span| span.as_millis());
             assert_eq!(span, expected_ms, "{text}");
         }

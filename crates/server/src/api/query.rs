@@ -26,7 +26,8 @@ pub(super) async fn query(State(app): State<Arc<App>>, params: Params) -> Answer
 
 /// `GET|POST /api/v1/query_range`.
 pub(super) async fn query_range(State(app): State<Arc<App>>, params: Params) -> Answer {
-    let missing = |name: &str| ApiError::bad_data(format!("invalid parameter {name:?}: it is missing"));
+    let missing =
+        |name: &str| ApiError::bad_data(format!("invalid parameter {name:?}: it is missing"));
     let start = params.time("start")?.ok_or_else(|| missing("start"))?;
     let end = params.time("end")?.ok_or_else(|| missing("end"))?;
     if end < start {
@@ -50,13 +51,21 @@ pub(super) async fn query_range(State(app): State<Arc<App>>, params: Params) -> 
     let limit = params.limit("limit")?;
     let limits = limits(&app, &params)?;
     let expr = expression(&params)?;
-    answer(app.queries.range(expr, Range { start, end, step }, limits).await?, limit).await
+    answer(
+        app.queries
+            .range(expr, Range { start, end, step }, limits)
+            .await?,
+        limit,
+    )
+    .await
 }
 
 /// A million points take a tenth of a second to write, so not on a thread that serves others.
 async fn answer(result: Evaluated, limit: usize) -> Answer {
     let written = tokio::task::spawn_blocking(move || evaluated(&result, limit));
-    written.await.unwrap_or_else(|_| Err(QueryError::Panicked.into()))
+    written
+        .await
+        .unwrap_or_else(|_| Err(QueryError::Panicked.into()))
 }
 
 /// `GET|POST /api/v1/format_query`: the query, when it is one.

@@ -13,7 +13,9 @@ use crate::app::App;
 
 /// Mounted under `/api/v1`.
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new().route("/rules", get(rules)).route("/alerts", get(alerts))
+    Router::new()
+        .route("/rules", get(rules))
+        .route("/alerts", get(alerts))
 }
 
 async fn rules() -> Answer {

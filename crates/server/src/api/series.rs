@@ -98,7 +98,11 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Ans
             }
             let known = found.entry(name.clone()).or_default();
             if known.len() < per_metric {
-                known.insert(MetadataJson { kind, help: help.clone(), unit: unit.clone() });
+                known.insert(MetadataJson {
+                    kind,
+                    help: help.clone(),
+                    unit: unit.clone(),
+                });
             }
         }
     }
@@ -107,7 +111,11 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Ans
 }
 
 fn warnings(cut: bool) -> Vec<String> {
-    if cut { vec![TRUNCATED.to_owned()] } else { Vec::new() }
+    if cut {
+        vec![TRUNCATED.to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// The union over all selectors, sorted, at most `limit`; and whether it was cut.
@@ -144,11 +152,17 @@ fn selection(params: &Params) -> Result<Selection, ApiError> {
         .all("match[]")
         .into_iter()
         .map(|text| {
-            parse_selector(text)
-                .map_err(|reason| ApiError::bad_data(format!("invalid parameter \"match[]\": {reason}")))
+            parse_selector(text).map_err(|reason| {
+                ApiError::bad_data(format!("invalid parameter \"match[]\": {reason}"))
+            })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Selection { selectors, from, to, limit: params.limit("limit")? })
+    Ok(Selection {
+        selectors,
+        from,
+        to,
+        limit: params.limit("limit")?,
+    })
 }
 
 /// The matchers of a bare selector such as `up{job="a"}`.
@@ -170,7 +184,9 @@ fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
         (Some(selector), None) if bare && expr.value_type() == ValueType::Vector => {
             Ok(selector.matchers.to_vec())
         }
-        _ => Err(format!("{text:?} is not a series selector such as up{{job=\"api\"}}")),
+        _ => Err(format!(
+            "{text:?} is not a series selector such as up{{job=\"api\"}}"
+        )),
     }
 }
 
@@ -208,7 +224,9 @@ fn unescape_name(name: &str) -> String {
 
 /// Used by `status/tsdb` too.
 pub(super) fn all_series(snapshot: &Snapshot, limit: usize) -> Result<Vec<Labels>, StoreError> {
-    Ok(snapshot.series(&[], Timestamp::MIN, Timestamp::MAX, limit)?.items)
+    Ok(snapshot
+        .series(&[], Timestamp::MIN, Timestamp::MAX, limit)?
+        .items)
 }
 
 #[cfg(test)]
@@ -245,4 +263,3 @@ mod tests {
         }
     }
 }
-

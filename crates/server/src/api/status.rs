@@ -15,6 +15,7 @@ use super::answer::{Answer, ApiError, success};
 use super::params::Params;
 use super::series::all_series;
 use super::time::format_rfc3339;
+use super::value::LabelsJson;
 use crate::app::App;
 use crate::self_metrics::Gauges;
 use crate::targets::Health;
@@ -50,7 +51,11 @@ fn build_json() -> serde_json::Value {
 /// `GET /api/v1/status/runtimeinfo`.
 pub(super) async fn runtimeinfo(State(app): State<Arc<App>>) -> Answer {
     let stats = app.store.stats();
-    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let hostname = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let config = app.config();
     let cwd = std::env::current_dir().unwrap_or_default();
     success(&json!({
         "startTime": format_rfc3339(app.started),
@@ -62,7 +67,10 @@ pub(super) async fn runtimeinfo(State(app): State<Arc<App>>) -> Answer {
         "corruptionCount": stats.damaged,
         "storageRetention": model::format_duration(app.settings.retention),
         "dataDir": app.settings.data_dir.display().to_string(),
-        "scrapeInterval": model::format_duration(app.settings.scrape_interval),
+        "announcedScrapeInterval": model::format_duration(app.settings.scrape_interval),
+        "scrapeInterval": model::format_duration(config.scrape_interval),
+        "evaluationInterval": model::format_duration(config.evaluation_interval),
+        "externalLabels": LabelsJson(&config.external_labels),
         "packs": app.settings.packs,
     }))
 }
@@ -74,7 +82,12 @@ pub(super) async fn config(State(app): State<Arc<App>>) -> Answer {
 
 /// `GET /api/v1/status/flags`.
 pub(super) async fn flags(State(app): State<Arc<App>>) -> Answer {
-    let flags: BTreeMap<_, _> = app.settings.flags.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let flags: BTreeMap<_, _> = app
+        .settings
+        .flags
+        .iter()
+        .map(|(n, v)| (*n, v.as_str()))
+        .collect();
     success(&flags)
 }
 
@@ -151,13 +164,18 @@ fn count(series: &[Labels], limit: usize) -> Counted {
 }
 
 fn named(counts: &BTreeMap<&str, u64>) -> Vec<(String, u64)> {
-    counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    counts
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect()
 }
 
 fn top(mut counts: Vec<(String, u64)>, limit: usize) -> Vec<CountJson> {
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let first = counts.into_iter().take(limit);
-    first.map(|(name, value)| CountJson { name, value }).collect()
+    first
+        .map(|(name, value)| CountJson { name, value })
+        .collect()
 }
 
 /// `GET /-/healthy`.
@@ -173,7 +191,11 @@ pub(super) async fn ready() -> &'static str {
 /// `POST /-/reload`: reads the configuration anew; with a bad one the old one stays.
 pub(super) async fn reload(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if is_cross_origin(&headers) {
-        return (StatusCode::FORBIDDEN, "requests from other sites are refused\n").into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            "requests from other sites are refused\n",
+        )
+            .into_response();
     }
     let (answer, answered) = oneshot::channel();
     if app.reloads.try_send(answer).is_err() {
@@ -204,7 +226,10 @@ fn is_cross_origin(headers: &HeaderMap) -> bool {
 /// `GET /metrics`: what the server counts of itself.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let targets = app.targets.active();
-    let up = targets.iter().filter(|target| target.status().health == Health::Up).count();
+    let up = targets
+        .iter()
+        .filter(|target| target.status().health == Health::Up)
+        .count();
     let gauges = Gauges {
         store: app.store.stats(),
         targets_up: up,
@@ -212,7 +237,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         started: app.started,
     };
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], app.metrics.render(&gauges)).into_response()
+    (
+        [(header::CONTENT_TYPE, content_type)],
+        app.metrics.render(&gauges),
+    )
+        .into_response()
 }
 
 #[cfg(test)]
@@ -241,8 +270,17 @@ mod tests {
         let series = [("a", "1"), ("a", "2"), ("b", "1")]
             .map(|(name, x)| Labels::new([(METRIC_NAME, name), ("x", x)]).unwrap());
         let counted = count(&series, 1);
-        assert_eq!((counted.by_metric[0].name.as_str(), counted.by_metric[0].value), ("a", 2));
-        assert_eq!((counted.by_pair[0].name.as_str(), counted.by_pair[0].value), ("x=1", 2));
+        assert_eq!(
+            (
+                counted.by_metric[0].name.as_str(),
+                counted.by_metric[0].value
+            ),
+            ("a", 2)
+        );
+        assert_eq!(
+            (counted.by_pair[0].name.as_str(), counted.by_pair[0].value),
+            ("x=1", 2)
+        );
         assert_eq!(counted.pairs, 4);
     }
 }

@@ -41,6 +41,9 @@ struct TargetJson<'a> {
     scrape_timeout: String,
     service: &'a str,
     kind: &'static str,
+    /// Live processes of an announced service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<usize>,
     last_samples: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     limited: Option<String>,
@@ -71,14 +74,23 @@ pub(super) async fn targets(State(app): State<Arc<App>>, params: Params) -> Answ
     let pool = params.get("scrapePool");
     let show = |wanted: &str| state == wanted || !matches!(state.as_str(), "active" | "dropped");
     let in_pool = |labels: &Labels| pool.is_none_or(|pool| labels.get("job") == Some(pool));
-    let active = list.active.iter().filter(|target| pool.is_none_or(|pool| pool_of(target) == pool));
+    let active = list
+        .active
+        .iter()
+        .filter(|target| pool.is_none_or(|pool| pool_of(target) == pool));
     let dropped = list.dropped.iter().filter(|labels| in_pool(labels));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for labels in list.dropped.iter() {
-        *counts.entry(labels.get("job").unwrap_or_default().to_owned()).or_default() += 1;
+        *counts
+            .entry(labels.get("job").unwrap_or_default().to_owned())
+            .or_default() += 1;
     }
     success(&TargetsJson {
-        active_targets: if show("active") { active.map(target_json).collect() } else { Vec::new() },
+        active_targets: if show("active") {
+            active.map(target_json).collect()
+        } else {
+            Vec::new()
+        },
         dropped_targets: if show("dropped") {
             dropped
                 .map(|labels| DroppedJson {
@@ -132,6 +144,7 @@ fn target_json(target: &Arc<Target>) -> TargetJson<'_> {
         scrape_timeout: format_duration(spec.timeout),
         service: target.service(),
         kind: spec.kind.as_str(),
+        processes: target.announced().map(|facts| facts.processes),
         last_samples: status.samples,
         limited: status.limited,
         rejected: status.rejected.into_iter().map(rejected_json).collect(),
@@ -140,5 +153,9 @@ fn target_json(target: &Arc<Target>) -> TargetJson<'_> {
 }
 
 fn rejected_json(line: RejectedLine) -> RejectedJson {
-    RejectedJson { line: line.line, text: line.text, reason: line.reason }
+    RejectedJson {
+        line: line.line,
+        text: line.text,
+        reason: line.reason,
+    }
 }

@@ -12,7 +12,10 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     }
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = text.get(from..to)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse().ok())?
     };
     let separated = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')]
         .iter()
@@ -61,7 +64,10 @@ fn parse_offset(text: &str) -> Option<i64> {
     let (hours, minutes) = rest.split_once(':')?;
     let number = |digits: &str, max: i64| {
         let plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<i64>().ok().filter(|&number| plain && number <= max)
+        digits
+            .parse::<i64>()
+            .ok()
+            .filter(|&number| plain && number <= max)
     };
     Some(sign * (number(hours, 23)? * 60 + number(minutes, 59)?) * 60_000)
 }
@@ -114,7 +120,11 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }
@@ -133,9 +143,18 @@ mod tests {
     #[test]
     fn dates_are_read_and_written() {
         check("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00.000Z"));
-        check("2024-02-29T23:59:59.9999Z", Some("2024-02-29T23:59:59.999Z"));
-        check("2000-03-01T00:00:00+02:00", Some("2000-02-29T22:00:00.000Z"));
-        check("1969-12-31T23:59:59.5-00:30", Some("1970-01-01T00:29:59.500Z"));
+        check(
+            "2024-02-29T23:59:59.9999Z",
+            Some("2024-02-29T23:59:59.999Z"),
+        );
+        check(
+            "2000-03-01T00:00:00+02:00",
+            Some("2000-02-29T22:00:00.000Z"),
+        );
+        check(
+            "1969-12-31T23:59:59.5-00:30",
+            Some("1970-01-01T00:29:59.500Z"),
+        );
         check("2023-02-29T00:00:00Z", None);
         check("2023-13-01T00:00:00Z", None);
         check("2023-01-01T24:00:00Z", None);

@@ -61,7 +61,12 @@ fn write_head(out: &mut impl Write, index: usize, labels: &Labels) -> io::Result
 }
 
 fn write_sample(out: &mut impl Write, sample: &Sample) -> io::Result<()> {
-    write!(out, "[{},\"{}\"]", sample.timestamp, format_float(sample.value))
+    write!(
+        out,
+        "[{},\"{}\"]",
+        sample.timestamp,
+        format_float(sample.value)
+    )
 }
 
 /// Labels as a JSON object, sorted by name.
@@ -87,11 +92,17 @@ mod tests {
     fn check(value: &Value, limit: usize, expected: &str, expected_cut: bool) {
         let mut out = Vec::new();
         let cut = write_value(&mut out, value, limit).unwrap();
-        assert_eq!((String::from_utf8(out).unwrap().as_str(), cut), (expected, expected_cut));
+        assert_eq!(
+            (String::from_utf8(out).unwrap().as_str(), cut),
+            (expected, expected_cut)
+        );
     }
 
     fn sample(millis: i64, value: f64) -> Sample {
-        Sample { timestamp: Timestamp::from_millis(millis), value }
+        Sample {
+            timestamp: Timestamp::from_millis(millis),
+            value,
+        }
     }
 
     #[test]
@@ -104,12 +115,18 @@ mod tests {
             false,
         );
         check(
-            &Value::String { at: Timestamp::from_millis(0), text: "a\"b".into() },
+            &Value::String {
+                at: Timestamp::from_millis(0),
+                text: "a\"b".into(),
+            },
             9,
             r#"{"resultType":"string","result":[0,"a\"b"]}"#,
             false,
         );
-        let one = InstantSeries { labels: labels.clone(), sample: sample(1000, f64::NAN) };
+        let one = InstantSeries {
+            labels: labels.clone(),
+            sample: sample(1000, f64::NAN),
+        };
         check(
             &Value::Vector(vec![one.clone(), one]),
             1,
@@ -118,11 +135,19 @@ mod tests {
         );
         let samples = vec![sample(1000, f64::INFINITY), sample(2250, -0.5)];
         check(
-            &Value::Matrix(vec![RangeSeries { labels: Labels::empty(), samples }]),
+            &Value::Matrix(vec![RangeSeries {
+                labels: Labels::empty(),
+                samples,
+            }]),
             9,
             r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1,"+Inf"],[2.25,"-0.5"]]}]}"#,
             false,
         );
-        check(&Value::Vector(vec![]), 9, r#"{"resultType":"vector","result":[]}"#, false);
+        check(
+            &Value::Vector(vec![]),
+            9,
+            r#"{"resultType":"vector","result":[]}"#,
+            false,
+        );
     }
 }

@@ -32,16 +32,25 @@ const GZIP_BYTES_MIN: usize = 1400;
 
 /// Runs around every handler.
 pub(super) async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let gzip = accepts_gzip(request.headers());
     let mut response = next.run(request).await;
     // Paths of the page and of the curious have no pattern and count as one.
     let route = route.as_deref().unwrap_or("/");
     app.metrics.answered(route, response.status().as_u16());
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
-    if gzip && is_worth_packing(&response) { packed(response).await } else { response }
+    if gzip && is_worth_packing(&response) {
+        packed(response).await
+    } else {
+        response
+    }
 }
 
 /// True when gzip is named and not refused by `q=0`.
@@ -53,7 +62,9 @@ pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','))
         .any(|choice| {
             let mut parts = choice.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            let named = parts
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
             let weight = parts.find_map(|part| part.strip_prefix("q="));
             named && weight.is_none_or(|weight| weight.parse::<f64>().is_ok_and(|q| q > 0.0))
         })
@@ -85,10 +96,14 @@ async fn packed(response: Response) -> Response {
         encoder.write_all(&plain)?;
         encoder.finish()
     });
-    parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    parts
+        .headers
+        .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     match encoded.await {
         Ok(Ok(encoded)) => {
-            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             parts.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(parts, Body::from(encoded))
         }

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::scrape::Scheme;
 use super::*;
 
 fn read(text: &str) -> (Option<Config>, Vec<Problem>) {

@@ -99,7 +99,10 @@ impl FetchError {
 impl Fetcher {
     /// Forgets connections and certificates, after a configuration was read anew.
     pub(crate) fn reset(&self) {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Asks `url` the way `job` says.
@@ -115,7 +118,8 @@ impl Fetcher {
         let mut uri = first.clone();
         for _ in 0..=REDIRECTS_MAX {
             // Credentials are for the target only, not for where it sends us.
-            let same_origin = uri.scheme() == first.scheme() && uri.authority() == first.authority();
+            let same_origin =
+                uri.scheme() == first.scheme() && uri.authority() == first.authority();
             let authorization = authorization.as_ref().filter(|_| same_origin);
             let request = request(&uri, job, timeout, authorization)?;
             let response = client
@@ -163,8 +167,14 @@ fn request(
 ) -> Result<Request<Empty<Bytes>>, FetchError> {
     let mut request = Request::get(uri.clone())
         .header(header::ACCEPT, ACCEPT)
-        .header(header::USER_AGENT, concat!("Pyrometer/", env!("CARGO_PKG_VERSION")))
-        .header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string());
+        .header(
+            header::USER_AGENT,
+            concat!("Pyrometer/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(
+            "X-Prometheus-Scrape-Timeout-Seconds",
+            timeout.as_secs_f64().to_string(),
+        );
     let encoding = if job.compression { "gzip" } else { "identity" };
     request = request.header(header::ACCEPT_ENCODING, encoding);
     if let Some(authorization) = authorization {
@@ -182,9 +192,15 @@ async fn authorization(job: &Arc<JobConfig>) -> Result<Option<HeaderValue>, Fetc
     let text = match auth {
         Auth::Basic { username, password } => {
             let password = secret(password).await?;
-            format!("Basic {}", base64(format!("{username}:{}", password.reveal()).as_bytes()))
+            format!(
+                "Basic {}",
+                base64(format!("{username}:{}", password.reveal()).as_bytes())
+            )
         }
-        Auth::Header { scheme, credentials } => {
+        Auth::Header {
+            scheme,
+            credentials,
+        } => {
             format!("{scheme} {}", secret(credentials).await?.reveal())
         }
     };
@@ -216,14 +232,15 @@ fn redirect(
     follow: bool,
 ) -> Result<Option<Uri>, FetchError> {
     let status = response.status();
-    let location = response.headers().get(header::LOCATION).and_then(|text| text.to_str().ok());
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|text| text.to_str().ok());
     match (status.as_u16(), location) {
         (200, _) => Ok(None),
-        (301 | 302 | 303 | 307 | 308, Some(location)) if follow => {
-            resolve_location(from, location)
-                .map(Some)
-                .ok_or_else(|| FetchError::Url(location.to_owned()))
-        }
+        (301 | 302 | 303 | 307 | 308, Some(location)) if follow => resolve_location(from, location)
+            .map(Some)
+            .ok_or_else(|| FetchError::Url(location.to_owned())),
         _ => Err(FetchError::Status(status)),
     }
 }
@@ -240,7 +257,10 @@ fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
     } else if location.starts_with('/') {
         format!("{scheme}://{authority}{location}")
     } else {
-        let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = from
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
         format!("{scheme}://{authority}{folder}/{location}")
     };
     absolute.parse().ok()
@@ -248,7 +268,9 @@ fn resolve_location(from: &Uri, location: &str) -> Option<Uri> {
 
 async fn read(response: Response<Incoming>, job: &JobConfig) -> Result<Fetched, FetchError> {
     let format = Format::of_content_type(text_of(response.headers(), header::CONTENT_TYPE));
-    let encoding = text_of(response.headers(), header::CONTENT_ENCODING).trim().to_owned();
+    let encoding = text_of(response.headers(), header::CONTENT_ENCODING)
+        .trim()
+        .to_owned();
     let mut unpack = match encoding.to_ascii_lowercase().as_str() {
         "" | "identity" => Unpack::Plain(Capped::new(job.limits.body_bytes_max)),
         "gzip" | "x-gzip" => {
@@ -272,11 +294,17 @@ async fn read(response: Response<Incoming>, job: &JobConfig) -> Result<Fetched, 
             unpack.write(&data, job.limits.body_bytes_max)?;
         }
     }
-    Ok(Fetched { body: unpack.finish(job.limits.body_bytes_max)?, format })
+    Ok(Fetched {
+        body: unpack.finish(job.limits.body_bytes_max)?,
+        format,
+    })
 }
 
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 enum Unpack {
@@ -320,7 +348,10 @@ struct Capped {
 
 impl Capped {
     fn new(bytes_max: u64) -> Self {
-        Self { bytes: Vec::new(), bytes_max }
+        Self {
+            bytes: Vec::new(),
+            bytes_max,
+        }
     }
 }
 
@@ -354,8 +385,7 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// RFC 4648, with padding.
 fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let word = (0..3).fold(0_usize, |word, index| {

@@ -28,8 +28,16 @@ pub(crate) const RELOADS_MAX: usize = 4;
 /// Somebody came or went, for the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sighting {
-    Found { service: String, instance: String, framework: Option<String>, processes: usize },
-    Gone { service: String, instance: String },
+    Found {
+        service: String,
+        instance: String,
+        framework: Option<String>,
+        processes: usize,
+    },
+    Gone {
+        service: String,
+        instance: String,
+    },
 }
 
 /// Sightings waiting to be printed; when the terminal stands still, further ones are dropped.
@@ -119,8 +127,10 @@ impl ScrapePools {
             lowest_port(Path::new("/proc"), &pids)
         };
         let now = self.scraper.clock.now();
-        self.state.instances =
-            self.state.announced.update(groups, port_of, &self.hostname, now);
+        self.state.instances = self
+            .state
+            .announced
+            .update(groups, port_of, &self.hostname, now);
     }
 
     fn warn_once(&mut self, text: String) {
@@ -146,7 +156,9 @@ impl ScrapePools {
             for running in self.state.loops.values() {
                 let spec = &running.target.spec;
                 if spec.kind != TargetKind::Announced {
-                    wanted.entry(spec.labels.clone()).or_insert_with(|| spec.clone());
+                    wanted
+                        .entry(spec.labels.clone())
+                        .or_insert_with(|| spec.clone());
                 }
             }
         }
@@ -154,8 +166,13 @@ impl ScrapePools {
         for (labels, spec) in wanted {
             self.start(labels, spec).await;
         }
-        let active = self.state.loops.values().map(|running| Arc::clone(&running.target));
-        self.targets.replace(active.collect(), self.state.dropped.clone());
+        let active = self
+            .state
+            .loops
+            .values()
+            .map(|running| Arc::clone(&running.target));
+        self.targets
+            .replace(active.collect(), self.state.dropped.clone());
     }
 
     async fn end_unwanted(&mut self, wanted: &HashMap<Labels, TargetSpec>) {
@@ -307,14 +324,22 @@ fn announced_spec(job: &Arc<JobConfig>, instance: &Instance) -> TargetSpec {
     let mut discovered = labels.builder();
     discovered.set("__address__", group.dir.to_string_lossy());
     discovered.set("__meta_pyrometer_pid", group.key.0.pid.to_string());
-    discovered.set("__meta_pyrometer_python_version", announcement.python_version.clone());
-    discovered.set("__meta_pyrometer_package_version", announcement.package_version.clone());
+    discovered.set(
+        "__meta_pyrometer_python_version",
+        announcement.python_version.clone(),
+    );
+    discovered.set(
+        "__meta_pyrometer_package_version",
+        announcement.package_version.clone(),
+    );
     if let Some(framework) = &announcement.framework {
         discovered.set("__meta_pyrometer_framework", framework.clone());
     }
     let source = match instance.gone_since {
         Some(since) => Source::Gone { since },
-        None => Source::Segments { dir: group.dir.clone() },
+        None => Source::Segments {
+            dir: group.dir.clone(),
+        },
     };
     TargetSpec {
         job: Arc::clone(job),

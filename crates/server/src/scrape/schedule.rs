@@ -24,7 +24,9 @@ pub(crate) fn stamp(last: Option<Timestamp>, interval: Duration, now: Timestamp)
     if now <= last {
         return last.plus_millis(1);
     }
-    let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+    let interval_ms = u64::try_from(interval.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     let gone_ms = u64::try_from(now.since(last).as_millis()).unwrap_or(u64::MAX);
     let rounds = gone_ms.saturating_add(interval_ms / 2) / interval_ms;
     let planned_ms = rounds.saturating_mul(interval_ms);
@@ -45,7 +47,11 @@ mod tests {
             Duration::from_millis(interval_ms),
             Timestamp::from_millis(now_ms),
         );
-        assert_eq!(stamped.as_millis(), expected_ms, "{last_ms} +{interval_ms} at {now_ms}");
+        assert_eq!(
+            stamped.as_millis(),
+            expected_ms,
+            "{last_ms} +{interval_ms} at {now_ms}"
+        );
     }
 
     #[test]

@@ -60,14 +60,24 @@ impl TargetLoop {
         memory.lock().forget_texts();
         let (stop, stopped) = oneshot::channel();
         let group = scraper.store.group(&group_name(&target));
-        let running = Running { scraper, target: Arc::clone(&target), group, memory };
-        Self { target, stop, ended: tokio::spawn(running.run(stopped)) }
+        let running = Running {
+            scraper,
+            target: Arc::clone(&target),
+            group,
+            memory,
+        };
+        Self {
+            target,
+            stop,
+            ended: tokio::spawn(running.run(stopped)),
+        }
     }
 
     /// Ends the loop and waits until it wrote its last.
     pub(crate) async fn end(self, reason: Stop) -> Memory {
-        // The loop may have ended by itself; then there is nobody to tell.
-        drop(self.stop.send(reason));
+        if self.stop.send(reason).is_err() {
+            debug!(target = %self.target.spec.labels, "the loop had already ended");
+        }
         self.ended.await.unwrap_or_default()
     }
 }
@@ -145,7 +155,11 @@ impl Running {
         if matches!(self.target.spec.source, Source::Segments { .. }) {
             self.scrape().await;
         }
-        let at = stamp(self.memory.last, Duration::from_millis(1), self.scraper.clock.now());
+        let at = stamp(
+            self.memory.last,
+            Duration::from_millis(1),
+            self.scraper.clock.now(),
+        );
         let (scraper, memory, group) = (Arc::clone(&self.scraper), self.memory.clone(), self.group);
         let ended = tokio::task::spawn_blocking(move || {
             let samples = memory.lock().end();
@@ -175,9 +189,9 @@ impl Running {
                         .await
                         .unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
                 }
-                Source::Gone { .. } => {
-                    Err(Failure::new("all processes of the service have ended".to_owned()))
-                }
+                Source::Gone { .. } => Err(Failure::new(
+                    "all processes of the service have ended".to_owned(),
+                )),
             }
         };
         match tokio::time::timeout(spec.timeout, answer).await {
@@ -217,7 +231,10 @@ impl Running {
 
 impl Failure {
     fn new(error: String) -> Self {
-        Self { error, limited: None }
+        Self {
+            error,
+            limited: None,
+        }
     }
 }
 
@@ -277,7 +294,10 @@ fn set_status(target: &Target, digest: Digest, at: Timestamp, duration: Duration
     };
     let error = digest.error.or_else(|| {
         let limit = digest.limited.as_ref()?;
-        Some(format!("{limit} cut the scrape: {} of {} samples kept", digest.kept, digest.scraped))
+        Some(format!(
+            "{limit} cut the scrape: {} of {} samples kept",
+            digest.kept, digest.scraped
+        ))
     });
     target.set_status(TargetStatus {
         health,

@@ -53,7 +53,10 @@ pub(crate) fn tls_client(tls: &Tls) -> Result<ClientConfig, TlsError> {
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let failed = |reason: String| TlsError::Authorities { path: path.to_owned(), reason };
+    let failed = |reason: String| TlsError::Authorities {
+        path: path.to_owned(),
+        reason,
+    };
     let certificates = CertificateDer::pem_file_iter(path)
         .map_err(|error| failed(error.to_string()))?
         .filter_map(Result::ok);
@@ -106,6 +109,8 @@ impl ServerCertVerifier for Unchecked {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
