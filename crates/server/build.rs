@@ -8,17 +8,21 @@ fn main() {
     let manifest_dir = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));
     let ui = manifest_dir.join("../../ui");
     let dist = ui.join("dist");
-    // A path that is missing would make cargo run this every time; its folder is always there.
-    let watched = [&dist, &ui, &manifest_dir.join("build.rs")];
-    for path in watched.into_iter().filter(|path| path.exists()) {
+    // A path that is missing would make cargo build this crate anew every time. So the nearest
+    // folder that is there is watched; `ui` as a whole only until it was built once, since cargo
+    // looks at every file in it.
+    let root = manifest_dir.join("../..");
+    let watched = [
+        dist.as_path(),
+        ui.as_path(),
+        root.join("Cargo.toml").as_path(),
+    ]
+    .into_iter()
+    .find(|path| path.exists())
+    .map(Path::to_owned);
+    println!("cargo::rerun-if-changed=build.rs");
+    if let Some(path) = watched {
         println!("cargo::rerun-if-changed={}", path.display());
-    }
-    if !ui.exists() {
-        let root = manifest_dir.join("../..");
-        println!(
-            "cargo::rerun-if-changed={}",
-            root.join("Cargo.toml").display()
-        );
     }
     let mut files = Vec::new();
     collect(&dist, &mut files);

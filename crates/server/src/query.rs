@@ -24,6 +24,7 @@ pub(crate) const QUERY_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct QueryEngine {
     store: Store,
     slots: Arc<Semaphore>,
+    slots_max: usize,
     pub(crate) timeout: Duration,
     /// How old the newest sample of a series may be and still count.
     pub(crate) lookback: Duration,
@@ -60,6 +61,7 @@ impl QueryEngine {
         Self {
             store,
             slots: Arc::new(Semaphore::new(cores)),
+            slots_max: cores,
             timeout: TIMEOUT_DEFAULT,
             lookback: EvalOptions::default().lookback,
             metrics,
@@ -103,6 +105,11 @@ impl QueryEngine {
             Ok(look(snapshot)?)
         })
         .await
+    }
+
+    /// How many queries are evaluated at this moment.
+    pub(crate) fn running(&self) -> usize {
+        self.slots_max - self.slots.available_permits()
     }
 
     /// The limits of a request that names none.

@@ -48,6 +48,7 @@ pub(crate) struct Gauges {
     pub(crate) store: Stats,
     pub(crate) targets_up: usize,
     pub(crate) targets: usize,
+    pub(crate) queries_running: usize,
     pub(crate) started: Timestamp,
 }
 
@@ -151,6 +152,13 @@ impl SelfMetrics {
             "counter",
             "Requests answered.",
             &rows,
+        );
+        let running = gauges.queries_running as f64;
+        page.plain(
+            "pyrometer_queries_running",
+            "gauge",
+            "Queries evaluated now.",
+            running,
         );
         page.histogram(
             "pyrometer_query_duration_seconds",
@@ -393,6 +401,7 @@ mod tests {
             store: Stats::default(),
             targets_up: 1,
             targets: 2,
+            queries_running: 0,
             started: Timestamp::from_millis(5000),
         };
         let exposition = parse(metrics.render(&gauges).as_bytes(), Format::Text);

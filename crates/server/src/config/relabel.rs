@@ -60,78 +60,61 @@ struct Given {
     modulus: Option<u64>,
 }
 
+/// Fields a rule may have besides `action`.
+const FIELDS: [&str; 6] = [
+    "source_labels",
+    "separator",
+    "regex",
+    "target_label",
+    "replacement",
+    "modulus",
+];
+
+/// What an action takes, where Prometheus is strict about it; all fields otherwise.
+fn fields_of(action: &str) -> &'static [&'static str] {
+    match action {
+        "lowercase" | "uppercase" => &["source_labels", "separator", "regex", "target_label"],
+        "keepequal" | "dropequal" => &["source_labels", "target_label"],
+        "labeldrop" | "labelkeep" => &["regex"],
+        _ => &FIELDS,
+    }
+}
+
 impl Given {
     fn into_action(self, name: &str, section: &Section<'_>) -> Result<Action, String> {
-        let only_with = |allowed: &[&str]| match [
-            "source_labels",
-            "separator",
-            "regex",
-            "target_label",
-            "replacement",
-            "modulus",
-        ]
-        .iter()
-        .find(|field| section.has(field) && !allowed.contains(field))
+        let taken = fields_of(name);
+        if let Some(field) = FIELDS
+            .iter()
+            .find(|field| section.has(field) && !taken.contains(field))
         {
-            Some(field) => Err(format!("takes no {field}; remove it")),
-            None => Ok(()),
-        };
-        let Self {
-            target,
-            replacement,
-            modulus,
-        } = self;
-        let target = target.filter(|target| !target.is_empty());
-        let needs_target = || "needs target_label: the label to write or to compare".to_owned();
-        let replacement_or_first = || replacement.unwrap_or_else(|| "$1".to_owned());
+            return Err(format!("takes no {field}; remove it"));
+        }
+        let target = self
+            .target
+            .filter(|target| !target.is_empty())
+            .ok_or("needs target_label: the label to write or to compare");
+        let replacement = self.replacement.unwrap_or_else(|| "$1".to_owned());
         Ok(match name {
             "replace" => Action::Replace {
-                target: target.ok_or_else(needs_target)?,
-                replacement: replacement_or_first(),
+                target: target?,
+                replacement,
             },
-            "lowercase" => {
-                only_with(&["source_labels", "separator", "regex", "target_label"])?;
-                Action::Lowercase {
-                    target: target.ok_or_else(needs_target)?,
-                }
-            }
-            "uppercase" => {
-                only_with(&["source_labels", "separator", "regex", "target_label"])?;
-                Action::Uppercase {
-                    target: target.ok_or_else(needs_target)?,
-                }
-            }
+            "lowercase" => Action::Lowercase { target: target? },
+            "uppercase" => Action::Uppercase { target: target? },
             "keep" => Action::Keep,
             "drop" => Action::Drop,
-            "keepequal" => {
-                only_with(&["source_labels", "target_label"])?;
-                Action::KeepEqual {
-                    target: target.ok_or_else(needs_target)?,
-                }
-            }
-            "dropequal" => {
-                only_with(&["source_labels", "target_label"])?;
-                Action::DropEqual {
-                    target: target.ok_or_else(needs_target)?,
-                }
-            }
+            "keepequal" => Action::KeepEqual { target: target? },
+            "dropequal" => Action::DropEqual { target: target? },
             "hashmod" => Action::HashMod {
-                target: target.ok_or_else(needs_target)?,
-                modulus: modulus
+                target: target?,
+                modulus: self
+                    .modulus
                     .filter(|&modulus| modulus > 0)
                     .ok_or("needs modulus: a number above 0")?,
             },
-            "labelmap" => Action::LabelMap {
-                replacement: replacement_or_first(),
-            },
-            "labeldrop" => {
-                only_with(&["regex"])?;
-                Action::LabelDrop
-            }
-            "labelkeep" => {
-                only_with(&["regex"])?;
-                Action::LabelKeep
-            }
+            "labelmap" => Action::LabelMap { replacement },
+            "labeldrop" => Action::LabelDrop,
+            "labelkeep" => Action::LabelKeep,
             _ => {
                 return Err(
                     "is unknown; it is one of replace, lowercase, uppercase, keep, drop, \
