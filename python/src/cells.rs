@@ -35,6 +35,7 @@ pub(crate) struct Cell {
 #[pymethods]
 impl Family {
     #[new]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     #[pyo3(signature = (kind, name, help, unit="", label_names=Vec::new(), bounds=Vec::new(),
         states=Vec::new(), mode="auto", registry=None))]
     fn new(

@@ -69,6 +69,7 @@ pub(crate) fn take_notice() -> Option<String> {
 
 /// Says who this service is. `service_from` is `program`, `app` or `environment`.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
 #[pyo3(signature = (*, service, service_from, python_version, package_version, started,
     framework=None, version=None))]
 pub(crate) fn announce(

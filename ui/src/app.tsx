@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { fetchAlerts } from './api/alerts';
 import { fetchBuildInfo } from './api/buildinfo';
 import { serverDownSince } from './api/client';
 import { fetchServices } from './api/services';
+import { lasting } from './format/duration';
 import { clock } from './format/time';
 import { LazyServicePage, prefetchServicePage } from './lazy';
 import { AlertsPage } from './pages/alerts/AlertsPage';
@@ -16,7 +17,7 @@ import { Rail, type RailLink } from './parts/Rail';
 import { pickerOpen, RangePicker, stepRange } from './parts/RangePicker';
 import { type Found, Search } from './parts/Search';
 import { severityState } from './parts/StateBadge';
-import { refreshNow } from './state/clock';
+import { now, refreshNow } from './state/clock';
 import { listenKeys, moveRow, type Shortcut } from './state/keys';
 import { hrefTo, navigate, path } from './state/url';
 import { useQuery } from './state/useQuery';
@@ -36,6 +37,12 @@ export function App() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the shortcuts never change
   useEffect(() => listenKeys(shortcuts), []);
   useEffect(prefetchServicePage, []);
+  // A new page begins at its top for the keyboard and for screen readers, too.
+  const opened = useRef(path.value);
+  useEffect(() => {
+    if (opened.current !== path.value) document.getElementById('main')?.focus();
+    opened.current = path.value;
+  }, [path.value]);
 
   return (
     <div class="app">
@@ -195,8 +202,10 @@ function DownBanner() {
   return (
     <div class="banner" role="alert">
       <p>
-        <strong>Pyrometer has not answered since {clock(since)}.</strong> What you see is from
-        before. Is <code>pyrometer up</code> still running?
+        <strong>
+          The server has not answered since {clock(since)}, for {lasting(Date.now() - since)}.
+        </strong>{' '}
+        {now.value > 0 && 'What you see is from before.'} Does <code>pyrometer up</code> still run?
       </p>
       <AgainButton again={refreshNow} />
     </div>

@@ -27,6 +27,7 @@ use crate::record::{
     self, Found, HEADER_WORDS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_record,
 };
 use crate::segment_file::{self, SegmentName};
+use crate::snapshot::Snapshot;
 use model::Timestamp;
 
 pub(crate) const ARCHIVE_NAME: &str = "archive.seg";
@@ -35,10 +36,10 @@ const LOCK_NAME: &str = "archive.lock";
 const GONE_NAME: &str = "gone";
 
 /// Tells one archive from the next; none when there is none.
-pub(crate) fn stamp(dir: &PrivateDir) -> Option<(u64, i64)> {
+pub(crate) fn stamp(dir: &PrivateDir) -> Option<(u64, i64, i64)> {
     let meta = dir.open_file(ARCHIVE_NAME).ok()?.metadata().ok()?;
     // The number alone could be given to the next file; not within the same nanosecond.
-    Some((meta.ino(), meta.mtime_nsec()))
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// Names of the files that an archive holds.
@@ -75,15 +76,22 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
         return;
     }
     let processes: HashSet<ProcessId> = dead.iter().map(|segment| segment.process).collect();
-    let mut merger = Merger::new(ReadLimits::default());
-    let is_dead = |process| processes.contains(&process);
-    let Ok(n_started) = merger.read_dead(dir, proc, is_dead) else {
+    let limits = ReadLimits::default();
+    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
         return;
     };
-    let names: HashSet<String> = dead.iter().map(SegmentName::to_string).collect();
+    snapshot
+        .processes
+        .retain(|files| processes.contains(&files.process));
+    for files in &mut snapshot.processes {
+        files.is_live = false;
+    }
     // A file that an earlier fold could not remove must go on being named.
-    let mut named: HashSet<String> = names.clone();
-    named.extend(merger.folded.iter().cloned());
+    let mut named = std::mem::take(&mut snapshot.folded);
+    named.extend(dead.iter().map(SegmentName::to_string));
+    let mut merger = Merger::new(limits);
+    merger.add_snapshot(snapshot);
+    let n_started = merger.n_started();
     let words = encode(merger, &named, n_started);
     if words.is_some_and(|words| write(dir, &words).is_ok()) {
         remove(dir, &dead);

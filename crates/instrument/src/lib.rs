@@ -35,6 +35,7 @@ mod archive;
 mod merge;
 mod process_metrics;
 mod reading; // Reading.
+mod snapshot;
 mod sum;
 mod text;
 
@@ -67,6 +68,6 @@ pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadE
         .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
     let mut merger = merge::Merger::new(*limits);
-    merger.read_dir(&dir, &proc, None)?;
+    merger.add_snapshot(snapshot::Snapshot::take(&dir, &proc, limits, None)?);
     Ok(merger.finish(key.map(|key| (key, &proc))))
 }

@@ -4,26 +4,23 @@
 //! their mode. Whatever two processes disagree about (a kind, a set of label names) costs the
 //! later one that metric, and is reported.
 
-use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
 use crate::group::{GroupKey, Proc, ProcessId};
-use crate::private_fs::{PrivateDir, Untrusted};
 use crate::process_metrics;
 use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits};
-use crate::record::{self, BadHeader, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
-use crate::segment_file;
+use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
 use crate::series::Series;
+use crate::snapshot::Snapshot;
 use crate::sum::{Contribution, SeriesSum};
 
 /// A sum in the making.
 #[derive(Debug)]
 pub(crate) struct Merger {
     limits: ReadLimits,
-    bytes_left: u64,
     families: Vec<FamilySum>,
     by_name: HashMap<(u16, Arc<str>), usize>,
     live: Vec<ProcessId>,
@@ -34,7 +31,6 @@ pub(crate) struct Merger {
     n_series: usize,
     n_unshared: f64,
     n_panics: f64,
-    pub(crate) folded: HashSet<String>,
     damaged: Vec<Damage>,
 }
 
@@ -56,18 +52,10 @@ struct Fit {
     buckets: Option<Vec<usize>>,
 }
 
-/// The files of one process, as read.
-pub(crate) struct ProcessFiles {
-    pub(crate) process: ProcessId,
-    pub(crate) is_live: bool,
-    pub(crate) files: Vec<Vec<u64>>,
-}
-
 impl Merger {
     pub(crate) fn new(limits: ReadLimits) -> Self {
         Self {
             limits,
-            bytes_left: limits.bytes_max,
             families: Vec::new(),
             by_name: HashMap::new(),
             live: Vec::new(),
@@ -76,7 +64,6 @@ impl Merger {
             n_series: 0,
             n_unshared: 0.0,
             n_panics: 0.0,
-            folded: HashSet::new(),
             damaged: Vec::new(),
         }
     }
@@ -91,168 +78,21 @@ impl Merger {
         }
     }
 
-    /// Adds the archive and all segments of a folder but those of the process `except`.
-    pub(crate) fn read_dir(
-        &mut self,
-        dir: &PrivateDir,
-        proc: &Proc,
-        except: Option<ProcessId>,
-    ) -> Result<(), Untrusted> {
-        let mut snapshot = self.snapshot(dir, proc, except)?;
-        if let Some(words) = snapshot.archive.take() {
-            self.add_archive(&words);
+    /// Adds what was read of a folder.
+    pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot) {
+        self.damaged.extend(snapshot.damaged);
+        if let Some(words) = snapshot.archive {
+            self.n_started += archive::n_folded(&words);
+            let nobody = ProcessId { pid: 0, start: 0 };
+            self.add_files(nobody, false, &[words]);
         }
-        // The oldest first: it made the metrics in the order of the program's text.
-        snapshot
-            .processes
-            .sort_by_key(|files| (files.process.start, files.process.pid));
         for files in snapshot.processes {
             self.add_process(files.process, files.is_live, &files.files);
         }
-        Ok(())
     }
 
-    /// Reads all files so that no process is seen twice or missed while another one folds dead
-    /// segments into the archive: the archive is looked at before and after.
-    fn snapshot(
-        &mut self,
-        dir: &PrivateDir,
-        proc: &Proc,
-        except: Option<ProcessId>,
-    ) -> Result<Snapshot, Untrusted> {
-        // Each try that fails means that somebody folded meanwhile, which takes a dead process.
-        const TRIES_MAX: usize = 8;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let stamp = archive::stamp(dir);
-            let bytes_left = self.bytes_left;
-            let archive = stamp.and_then(|_| self.read_words(dir, archive::ARCHIVE_NAME));
-            self.folded = archive.as_deref().map(archive::folded).unwrap_or_default();
-            let processes = self.read_processes(dir, proc, except)?;
-            if archive::stamp(dir) == stamp || tries == TRIES_MAX {
-                return Ok(Snapshot { archive, processes });
-            }
-            self.bytes_left = bytes_left;
-        }
-    }
-
-    fn read_processes(
-        &mut self,
-        dir: &PrivateDir,
-        proc: &Proc,
-        except: Option<ProcessId>,
-    ) -> Result<Vec<ProcessFiles>, Untrusted> {
-        let mut processes: Vec<ProcessFiles> = Vec::new();
-        for segment in segment_file::list(dir, self.limits.files_max)? {
-            let name = segment.to_string();
-            if Some(segment.process) == except || self.folded.contains(&name) {
-                continue;
-            }
-            if segment.index == 0 {
-                let Ok(file) = dir.open_file(&name) else {
-                    self.note_unreadable(dir, &name);
-                    continue;
-                };
-                // Asked before the cells are read: a process that dies in between has then
-                // written all it ever will, or is taken for living once more.
-                processes.push(ProcessFiles {
-                    process: segment.process,
-                    is_live: segment_file::is_live(&file, segment.process, proc),
-                    files: Vec::new(),
-                });
-            }
-            let words = self.read_words(dir, &name);
-            if let (Some(words), Some(files)) = (words, processes.last_mut())
-                && files.process == segment.process
-            {
-                files.files.push(words);
-            }
-        }
-        Ok(processes)
-    }
-
-    fn note_unreadable(&mut self, dir: &PrivateDir, name: &str) {
-        match dir.open_file(name) {
-            Err(error) if !error.is_absent() => {
-                self.damage(&dir.join(name), None, error.to_string());
-            }
-            _ => {}
-        }
-    }
-
-    /// Reads a file's words with plain reads: a file that somebody truncates under a mapping
-    /// would kill the reader. The kernel copies aligned words whole, so no cell is torn.
-    fn read_words(&mut self, dir: &PrivateDir, name: &str) -> Option<Vec<u64>> {
-        let path = dir.join(name);
-        let file = match dir.open_file(name) {
-            Ok(file) => file,
-            Err(error) => {
-                if !error.is_absent() {
-                    self.damage(&path, None, error.to_string());
-                }
-                return None;
-            }
-        };
-        let mut bytes = Vec::new();
-        let header_bytes = (HEADER_WORDS * 8) as u64;
-        let mut taken = file.take(header_bytes.min(self.bytes_left));
-        let mut read = taken.read_to_end(&mut bytes);
-        let header = to_words(&bytes);
-        let used = match record::read_header(&header) {
-            Ok(used) => used,
-            Err(bad) => {
-                let what = match bad {
-                    BadHeader::TooShort => "the file is too short to be a segment",
-                    BadHeader::Rubbish => "the header is damaged, or this is no segment",
-                    BadHeader::Future => "a later version wrote this; upgrade the server",
-                };
-                self.damage(&path, Some(0), what);
-                return None;
-            }
-        };
-        // Without a sound count the whole file is walked; its checksums tell what counts.
-        let wanted = used.map_or(u64::MAX, |used| used as u64 * 8);
-        let allowed = wanted.min(self.bytes_left);
-        taken.set_limit(allowed.saturating_sub(bytes.len() as u64));
-        if read.is_ok() {
-            read = taken.read_to_end(&mut bytes);
-        }
-        if let Err(error) = read {
-            self.damage(&path, None, error.to_string());
-        }
-        self.bytes_left -= bytes.len() as u64;
-        if self.bytes_left == 0 {
-            self.damage(&path, None, "the group has more bytes than the limit");
-        } else if used.is_some() && (bytes.len() as u64) < wanted {
-            self.damage(&path, Some(bytes.len() as u64), "the file was cut off");
-        }
-        Some(to_words(&bytes))
-    }
-
-    /// Adds the archive and the dead processes only, for folding; tells how many they are.
-    pub(crate) fn read_dead(
-        &mut self,
-        dir: &PrivateDir,
-        proc: &Proc,
-        is_dead: impl Fn(ProcessId) -> bool,
-    ) -> Result<u64, Untrusted> {
-        let snapshot = self.snapshot(dir, proc, None)?;
-        if let Some(words) = snapshot.archive {
-            self.add_archive(&words);
-        }
-        for files in snapshot.processes {
-            if is_dead(files.process) {
-                self.add_process(files.process, false, &files.files);
-            }
-        }
-        Ok(self.n_started)
-    }
-
-    fn add_archive(&mut self, words: &[u64]) {
-        self.n_started += archive::n_folded(words);
-        let nobody = ProcessId { pid: 0, start: 0 };
-        self.add_files(nobody, false, std::slice::from_ref(&words.to_vec()));
+    pub(crate) fn n_started(&self) -> u64 {
+        self.n_started
     }
 
     /// Adds one process.
@@ -475,11 +315,6 @@ impl Merger {
     }
 }
 
-struct Snapshot {
-    archive: Option<Vec<u64>>,
-    processes: Vec<ProcessFiles>,
-}
-
 impl FamilySum {
     /// Makes room for bounds that another process has, and tells where its buckets go.
     fn widen(&mut self, bounds: &[f64]) -> Vec<usize> {
@@ -527,11 +362,6 @@ fn reorder(key: &[u8], order: &[usize]) -> Option<Vec<u8>> {
         ordered[*place] = text;
     }
     Some(record::encode_texts(ordered))
-}
-
-fn to_words(bytes: &[u8]) -> Vec<u64> {
-    let (words, _cut) = bytes.as_chunks::<8>();
-    words.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
 /// Whether a kind adds up over processes.

@@ -23,6 +23,7 @@ use crate::reading::{GroupReading, ReadLimits};
 use crate::record::{FLAGS, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
+use crate::snapshot::Snapshot;
 use crate::{archive, segment_file};
 
 /// How a process keeps its cells.
@@ -176,10 +177,11 @@ impl Process {
         if let Some((process, path, words)) = &own {
             nobody = *process;
             let others = PrivateDir::open(path)
-                .and_then(|dir| merger.read_dir(&dir, &self.options.proc, Some(*process)));
-            // Without the folder (somebody removed it) there are still this process's own.
-            if let Err(error) = others {
-                merger.damage(path, None, error.to_string());
+                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, Some(*process)));
+            match others {
+                Ok(snapshot) => merger.add_snapshot(snapshot),
+                // Without the folder (somebody removed it) there are still this process's own.
+                Err(error) => merger.damage(path, None, error.to_string()),
             }
             merger.add_process(*process, true, words);
         }
@@ -384,4 +386,4 @@ enum NoHome {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

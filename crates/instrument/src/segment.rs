@@ -188,10 +188,13 @@ impl Segment {
         for (place, word) in words.iter().zip(header) {
             place.store(word, Ordering::Release);
         }
+        // The lock is on a descriptor of its own. A mapping keeps the one that it was made from
+        // open, in forked children too, and they would hold the lock after this process is gone.
+        let lock_file = dir.open_lock(&temporary)?;
         // The lock comes before the name: whoever can see the file sees that its process lives.
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        flock(&lock_file, FlockOperation::NonBlockingLockExclusive)?;
         dir.rename(&temporary, name)?;
-        Ok((file, words))
+        Ok((lock_file, words))
     }
 }
 

@@ -275,7 +275,7 @@ struct SeriesNames {
     sum: String,
 }
 
-fn pair<'a>((name, value): &'a (Arc<str>, Arc<str>)) -> (&'a str, &'a str) {
+fn pair((name, value): &(Arc<str>, Arc<str>)) -> (&str, &str) {
     (name, value)
 }
 

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -75,14 +74,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn unknown(uri: Uri) -> Response {
-    ApiError::not_found(format!("there is no {}; see docs/api.md", uri.path())).into_response()
+async fn unknown() -> Response {
+    ApiError::not_found("there is no such endpoint; docs/api.md lists all").into_response()
 }
 
 /// The web UI: a file of it, or its page for any other path, whose view the page chooses.
 async fn page(request: axum::extract::Request) -> Response {
     if request.uri().path().starts_with("/api/") || request.uri().path().starts_with("/-/") {
-        return unknown(request.uri().clone()).await;
+        return unknown().await;
     }
     ui::answer(&request, web::accepts_gzip(request.headers()))
 }

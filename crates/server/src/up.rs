@@ -94,7 +94,7 @@ pub(crate) enum UpError {
     NoHome,
     #[error("cannot make the data folder {}; name another with --data-dir", dir.display())]
     DataDir { dir: PathBuf, source: io::Error },
-    #[error("cannot open the store in {}; name another folder with --data-dir", dir.display())]
+    #[error("cannot open the store in {} (--data-dir)", dir.display())]
     Store { dir: PathBuf, source: StoreError },
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
@@ -157,13 +157,15 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let (configs, new_configs) = mpsc::channel(RELOADS_MAX);
-    tasks.spawn(reload_loop(
+    let reloading = reload_loop(
         Arc::clone(&app),
         args.clone(),
         reloads,
         configs,
         events.clone(),
-    ));
+    );
+    let reloading = cancel.clone().run_until_cancelled_owned(reloading);
+    tasks.spawn(async move { drop(reloading.await) });
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(listener, Arc::clone(&app), cancel.clone()));

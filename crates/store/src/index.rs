@@ -249,7 +249,9 @@ mod tests {
             let values = ["", "up", "a", "a|b", ".*", ".+", "[0-3]", "5"];
             let matchers: Vec<Matcher> = picks
                 .iter()
-                .map(|&(op, name, value)| Matcher::new(ops[op], names[name], values[value]).unwrap())
+                .map(|&(op, name, value)| {
+                    Matcher::new(ops[op], names[name], values[value]).unwrap()
+                })
                 .collect();
             let scan: Vec<SeriesId> = (0..60)
                 .map(SeriesId)

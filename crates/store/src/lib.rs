@@ -90,11 +90,16 @@ pub enum StoreError {
     TooManySamples { samples_max: usize },
     /// A target or a rule makes more series than the store may hold.
     #[error(
-        "the store holds its limit of {series_max} series; a label with many values is the usual cause"
+        "the store holds its limit of {series_max} series; \
+         a label with many values is the usual cause"
     )]
     TooManySeries { series_max: usize },
     /// Another process has the folder open.
-    #[error("the data folder {} is in use by {}; stop it or choose another folder", dir.display(), holder(*pid))]
+    #[error(
+        "the data folder {} is in use by {}; stop it or choose another folder",
+        dir.display(),
+        holder(*pid)
+    )]
     Locked {
         dir: PathBuf,
         /// `None` when the holder's number cannot be read.

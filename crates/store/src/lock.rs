@@ -14,7 +14,15 @@ const PID_BYTES_MAX: u64 = 20;
 /// Holds the folder until it is dropped. The kernel lets go when the process dies, however.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+/// Unlocks by name, not by closing: a process that is being forked just now holds a copy of the
+/// file, and with it the lock, until it calls exec.
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        drop(self.file.unlock());
+    }
 }
 
 impl FolderLock {
@@ -45,7 +53,7 @@ impl FolderLock {
         if file.set_len(0).is_ok() && file.seek(SeekFrom::Start(0)).is_ok() {
             drop(file.write_all(pid.as_bytes()));
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

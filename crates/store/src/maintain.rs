@@ -286,6 +286,13 @@ fn drop_series(shared: &Shared, oldest: Timestamp) -> usize {
             group.columns.iter().for_each(&mut mark);
         }
     }
+    // Resolved before there was a clock: counts as resolved now.
+    let now = writer.now.unwrap_or(Timestamp::MIN);
+    for info in writer.table.series.iter_mut().flatten() {
+        if info.resolved == Timestamp::MIN {
+            info.resolved = now;
+        }
+    }
     let series = writer.table.series.iter().zip(&live).enumerate();
     let gone: Vec<SeriesId> = series
         .filter(|&(_, (info, &live))| {

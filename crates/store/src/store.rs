@@ -240,3 +240,6 @@ impl Store {
         Snapshot::new(self.shared.current.get())
     }
 }
+
+#[cfg(test)]
+mod tests;

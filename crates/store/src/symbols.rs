@@ -92,7 +92,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hostile_bytes_are_an_error_or_labels(bytes in proptest::collection::vec(0..20u8, 0..60)) {
+        fn hostile_bytes_are_an_error_or_labels(
+            bytes in proptest::collection::vec(0..20u8, 0..60),
+        ) {
             let mut reader = Reader::new(&bytes);
             if let Ok(labels) = SymbolReader::default().read_labels(&mut reader) {
                 prop_assert!(labels.len() <= bytes.len());

@@ -10,6 +10,7 @@
 //! INVARIANT: a file is synced at most until its first failure. Then its unsynced records are
 //! written again to a fresh segment: the kernel may have dropped the pages.
 
+mod entry;
 mod frame;
 mod record;
 
@@ -21,13 +22,12 @@ use std::sync::Arc;
 
 use model::{Labels, Timestamp};
 
-use crate::head::Row;
 use crate::report::{Damage, DamageKind};
 use crate::{GroupId, SeriesId, StoreError, disk};
 use frame::{Piece, SEGMENT_HEAD, pieces, put_frame};
 use record::{Decoder, Defined, RowsContext, Stream, Undecoded, put_samples};
 
-pub(crate) use record::Replayed;
+pub(crate) use entry::{Entry, Names, Replayed};
 
 const EXTENSION: &str = "wal";
 
@@ -37,37 +37,6 @@ const QUARANTINE: &str = "wal.damaged";
 /// Records that may wait for a sync before the log syncs by itself: the bound on what is kept
 /// in memory to be written again.
 const UNSYNCED_MAX: usize = 65_536;
-
-/// Looks up the names that definitions need.
-pub(crate) trait Names {
-    fn labels(&self, series: SeriesId) -> &Labels;
-    fn group_name(&self, series: SeriesId) -> &str;
-}
-
-/// What one append puts into the log.
-#[derive(Clone, Debug)]
-pub(crate) enum Entry {
-    Row {
-        group: GroupId,
-        generation: u64,
-        columns: Arc<[SeriesId]>,
-        row: Arc<Row>,
-    },
-    Samples(Arc<[(SeriesId, Timestamp, f64)]>),
-}
-
-impl Entry {
-    fn max_time(&self) -> Timestamp {
-        match self {
-            Self::Row { row, .. } => row.at,
-            Self::Samples(samples) => samples
-                .iter()
-                .map(|&(_, at, _)| at)
-                .max()
-                .unwrap_or(Timestamp::MIN),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Wal {
@@ -486,19 +455,6 @@ impl Current {
     fn forget(&mut self) {
         self.streams.clear();
         self.defined = Defined::default();
-    }
-}
-
-impl Replayed {
-    fn max_time(&self) -> Timestamp {
-        match self {
-            Self::Rows { at, .. } => *at,
-            Self::Samples(samples) => samples
-                .iter()
-                .map(|&(_, at, _)| at)
-                .max()
-                .unwrap_or(Timestamp::MIN),
-        }
     }
 }
 

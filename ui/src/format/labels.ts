@@ -21,15 +21,11 @@ export function entriesOf(labels: Labels): [string, string][] {
 export function legendText(template: string, labels: Labels): string {
   if (template.trim() === '') return seriesText(labels);
   const text = template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, name: string) => {
-    const value = labels[name];
+    // Own labels only: a legend `{{constructor}}` must not find what every object is born with.
+    const value = Object.hasOwn(labels, name) ? labels[name] : undefined;
     return value === undefined || value === '' ? 'none' : value;
   });
   return text.trim() === '' ? seriesText(labels) : text;
-}
-
-/** The label a legend shows, if it shows exactly one and nothing else: what its colour hangs on. */
-export function legendLabel(template: string): string | null {
-  return /^\s*\{\{\s*([^{}\s]+)\s*\}\}\s*$/.exec(template)?.[1] ?? null;
 }
 
 /** Eight hex digits that stand for a label set in the URL (FNV-1a, 32 bits). */
@@ -39,6 +35,15 @@ export function labelsId(labels: Labels): string {
     hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
   }
   return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Another program's message as a sentence of ours: a capital first, a full stop last. */
+export function sentence(text: string): string {
+  const said = text.trim();
+  if (said === '') return '';
+  // A word such as `up{` or a path keeps its spelling; only plain words are raised.
+  const first = /^[a-z]+[ ,]/.test(said) ? said.charAt(0).toUpperCase() + said.slice(1) : said;
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
 /** The address if a browser may be sent there: http and https only. Data is not trusted. */

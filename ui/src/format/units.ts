@@ -39,6 +39,8 @@ export function tickBase(unit: string): 2 | 10 {
   return unit === 'bytes' ? 2 : 10;
 }
 
+const SUFFIX_SHORT = 3;
+
 /**
  * Labels for the ticks of a value axis. All ticks share the unit that fits the largest of them: an
  * axis from 900 ms to 1.1 s would need reading twice. Decimals are as many as tell all ticks apart.
@@ -49,9 +51,12 @@ export function valueTicks(ticks: number[], unit: string): string[] {
   const suffix = speak(largest, unit).unit.trim();
   const scaled = ticks.map((tick) => tick * factor);
   const decimals = [0, 1, 2, 3].find((count) => scaled.every((tick) => isRound(tick, count))) ?? 4;
-  return scaled.map((tick) => {
-    const number = tick.toFixed(decimals).replace('-', '−');
-    return suffix === '' ? number : `${number}\u00a0${suffix}`;
+  // A long unit on every tick is noise beside the chart: the topmost one says it.
+  const sparse = suffix.length > SUFFIX_SHORT;
+  return scaled.map((tick, i) => {
+    const number = tick === 0 ? '0' : tick.toFixed(decimals).replace('-', '−');
+    const bare = suffix === '' || (sparse && i < scaled.length - 1);
+    return bare ? number : `${number}\u00a0${suffix}`;
   });
 }
 

@@ -1,6 +1,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { lasting } from '../format/duration';
+import { sentence } from '../format/labels';
 import { now } from '../state/clock';
 import type { Remote } from '../state/useQuery';
 import { Icon } from './Icon';
@@ -38,7 +39,7 @@ export function Loadable<T>({
     return (
       <div class="failed" role="alert">
         <p>
-          <strong>Cannot show {what}.</strong> {error.message}
+          <strong>Cannot show {what}.</strong> {sentence(error.message)}
         </p>
         <AgainButton again={again} />
       </div>
@@ -47,12 +48,15 @@ export function Loadable<T>({
   // Reading `now` subscribes to the clock, so only while a request is under way.
   const slow = askedAt > 0 && now.value > 0 && Date.now() - askedAt > SLOW_MS;
   const stale = error !== undefined || slow;
+  // The banner over all pages says it once for all of them.
+  const said = error?.kind === 'unreachable';
   return (
     <>
-      {stale && (
+      {stale && !said && (
         <div class="stale-note" role="status">
           <span>
-            Shown as of <Age at={at} />. {error?.message ?? 'The server is slow to answer.'}
+            Shown as of <Age at={at} />.{' '}
+            {error === undefined ? 'The server is slow to answer.' : sentence(error.message)}
           </span>
           {error !== undefined && <AgainButton again={again} />}
         </div>

@@ -33,9 +33,9 @@ export function RangePicker() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the listeners live while it is open
   useEffect(() => {
     if (!open) return undefined;
-    box.current
-      ?.querySelector<HTMLElement>('.picker [aria-checked="true"], .picker button')
-      ?.focus();
+    const picker = box.current?.querySelector('.picker');
+    const first = picker?.querySelector<HTMLElement>('[aria-checked="true"]');
+    (first ?? picker?.querySelector<HTMLElement>('button'))?.focus();
     const close = (event: Event) => {
       if (event instanceof KeyboardEvent ? event.key === 'Escape' : !within(event)) {
         pickerOpen.value = false;

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Threshold } from '../api/service';
@@ -50,15 +50,12 @@ export function TimeChart(props: TimeChartProps) {
   const latest = useRef(props);
   latest.current = props;
 
-  const shape = JSON.stringify([
-    drawnTheme(),
-    props.unit,
-    props.stack,
-    props.fromZero,
-    props.height,
-    props.thresholds,
-    props.series.map(({ name, colour }) => [name, colour]),
-  ]);
+  const names = useMemo(
+    () => JSON.stringify(props.series.map(({ name, colour }) => [name, colour])),
+    [props.series],
+  );
+  const { unit, stack, fromZero, height, thresholds } = props;
+  const shape = JSON.stringify([drawnTheme(), unit, stack, fromZero, height, thresholds, names]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for what is drawn
   useEffect(() => {
@@ -124,7 +121,7 @@ function optionsOf(latest: Latest, width: number): uPlot.Options {
         ...axis,
         grid,
         gap: 8,
-        space: 34,
+        space: 28,
         size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
         values: (_, splits) => valueTicks(splits, unit),
         ...(tickBase(unit) === 2 && { incrs: BINARY_STEPS }),

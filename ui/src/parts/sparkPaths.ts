@@ -9,7 +9,7 @@ const round = (value: number) => Math.round(value * 10) / 10;
 
 /** The SVG paths of one sparkline: from zero to its own maximum, broken where values are missing. */
 export function sparkPaths(values: (number | null)[], width: number, height: number): SparkPaths {
-  const max = values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
+  const max = Math.max(0, ...values.filter((value) => Number.isFinite(value)).map(Number));
   const bottom = height - 1;
   const x = (i: number) => round(values.length < 2 ? width : (i / (values.length - 1)) * width);
   const y = (value: number) =>

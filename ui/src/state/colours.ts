@@ -12,16 +12,16 @@ function hash(text: string): number {
 }
 
 /** Quantiles are one family, not rivals: neighbouring hues, the farther out the warmer. */
-const QUANTILES: Record<string, string> = {
-  p50: '--series-4',
-  p90: '--series-0',
-  p95: '--series-0',
-  p99: '--series-6',
-};
+const QUANTILES = new Map([
+  ['p50', '--series-4'],
+  ['p90', '--series-0'],
+  ['p95', '--series-0'],
+  ['p99', '--series-6'],
+]);
 
 /** The colour that a value always has, whatever page it is on: these mean something. */
 function fixedColour(name: string): string | null {
-  const quantile = QUANTILES[name];
+  const quantile = QUANTILES.get(name);
   if (quantile !== undefined) return quantile;
   const status = /^([2345])(\d\d|xx)$/.exec(name)?.[1];
   return status === undefined ? null : `--status-${status}`;

@@ -84,7 +84,8 @@ fn line(event: &Event, style: Style) -> String {
         } => {
             let ignored = match ignored {
                 0 => String::new(),
-                n => format!(", {n} unknown parts ignored: pyrometer check config"),
+                1 => ", 1 part ignored: pyrometer check config says which".to_owned(),
+                n => format!(", {n} parts ignored: pyrometer check config says which"),
             };
             (
                 style.good("✓"),
@@ -124,5 +125,6 @@ fn line(event: &Event, style: Style) -> String {
         }
         Event::Stopping => (style.dim("…"), "stopping".to_owned()),
     };
-    format!("  {mark} {}\n", clean(&text))
+    let lines: Vec<String> = text.lines().map(clean).collect();
+    format!("  {mark} {}\n", lines.join("\n    "))
 }

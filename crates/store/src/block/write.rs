@@ -222,7 +222,12 @@ impl BlockWriter {
         disk::rename(&self.temporary, &self.path)
             .map_err(StoreError::io("name the block", &self.path))?;
         let dir = self.path.parent().expect("a block lies in a folder");
-        disk::sync_folder(dir).map_err(StoreError::io("sync the block folder", dir))?;
+        if let Err(source) = disk::sync_folder(dir) {
+            // It will be written again, so it must not be there twice. Where it stays all the
+            // same, readers leave out what they have seen.
+            drop(disk::remove(&self.path));
+            return Err(StoreError::io("sync the block folder", dir)(source));
+        }
         let file = File::open(&self.path).map_err(StoreError::io("open the block", &self.path))?;
         Ok(Some(Block {
             file,

@@ -22,6 +22,7 @@ use std::collections::HashMap;
 
 use model::{Labels, Timestamp};
 
+use super::entry::Replayed;
 use crate::bytes::{Corrupt, Reader, put_signed, put_varint};
 use crate::codec::{EXPONENT_MAX, exponent_of, from_integer, to_integer};
 use crate::head::Row;
@@ -38,8 +39,9 @@ const ABSENT: u8 = 3;
 
 const VALUE_RAW: u8 = 15;
 
-/// Rows until a new base row: a base row costs three to four bytes a series, twice; without one
-/// the differences of counters grow. 32 is where both cost about the same.
+/// Rows until a new base row. It costs three to four bytes a series, twice; without one the
+/// differences of counters grow. On the benchmark's set a sample costs 2.68 bytes with 16 rows,
+/// 2.61 with 32, 2.63 with 64 and 2.67 with 128.
 const BASE_ROWS: u32 = 32;
 
 /// Rows until all definitions are repeated, so that a damaged stretch that takes both copies
@@ -307,16 +309,6 @@ pub(super) fn put_samples<'l>(
         last = at.as_millis();
         put_value(value, out);
     }
-}
-
-/// Samples that a record gave back.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Replayed {
-    Rows {
-        at: Timestamp,
-        samples: Vec<(SeriesId, f64)>,
-    },
-    Samples(Vec<(SeriesId, Timestamp, f64)>),
 }
 
 /// Reads the records of one segment.

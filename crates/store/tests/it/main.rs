@@ -1,5 +1,11 @@
 //! The store through its public face, on real files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "all of this file is tests; helpers count as tests, too"
+)]
+
 mod crash;
 mod damage;
 mod disk_full;

@@ -51,7 +51,7 @@ export function AlertRow({ raised }: { raised: Raised }) {
             {summary}
           </span>
         </td>
-        <td class="num">{Number.isFinite(value) ? digits(value) : alert.value}</td>
+        <td class="num wide-only">{Number.isFinite(value) ? digits(value) : alert.value}</td>
         <td class="num dim">
           <Ago ms={sinceMs} />
         </td>

@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { fetchRules, type RuleGroup } from '../../api/rules';
 import { plural } from '../../format/number';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
+import { Paged } from '../../parts/Paged';
 import { StateShape } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
@@ -70,9 +71,16 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
                 </th>
               </tr>
             </thead>
-            {shown.map((one) => (
-              <AlertRow key={one.id} raised={one} />
-            ))}
+            <Paged items={shown}>
+              {(page, more) => (
+                <>
+                  {page.map((one) => (
+                    <AlertRow key={one.id} raised={one} />
+                  ))}
+                  {more !== null && <caption>{more}</caption>}
+                </>
+              )}
+            </Paged>
           </table>
         </div>
       ) : (

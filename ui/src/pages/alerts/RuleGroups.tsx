@@ -113,7 +113,7 @@ function RuleRow({ rule, group }: { rule: Rule; group: string }) {
             </span>
           )}
         </td>
-        <td class="num dim">
+        <td class="num dim wide-only">
           {isAlerting(rule) && rule.duration > 0 && `for ${lasting(rule.duration * 1000)}`}
         </td>
         <td class="num dim">

@@ -22,7 +22,7 @@ export function raisedOf(groups: RuleGroup[]): Raised[] {
       (rule.alerts ?? [])
         .filter(({ state }) => state !== 'inactive')
         .map((alert) => ({
-          id: labelsId({ ...alert.labels, alertname: rule.name }),
+          id: labelsId({ ...alert.labels, alertname: rule.name, group: group.name }),
           alert,
           rule,
           group: group.name,

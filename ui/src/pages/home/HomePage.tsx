@@ -3,6 +3,7 @@ import { fetchServices, type Service, type ServiceState, type Services } from '.
 import { plural } from '../../format/number';
 import { aligned, stepFor } from '../../format/steps';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
+import { Paged } from '../../parts/Paged';
 import { STATE_WORDS, StateShape } from '../../parts/StateBadge';
 import { bounds } from '../../state/clock';
 import { param, range, setParams } from '../../state/url';
@@ -39,7 +40,7 @@ function ServiceList({ services }: Services) {
   const state = param('state');
   const shown = services.filter((service) => state === '' || service.state === state);
   return (
-    <section>
+    <section class="home">
       <div class="page-head">
         <h1>Services</h1>
         <StateFilter services={services} chosen={state} />
@@ -71,11 +72,18 @@ function ServiceList({ services }: Services) {
             </th>
           </tr>
         </thead>
-        <tbody>
-          {shown.map((service) => (
-            <ServiceRow key={service.name} service={service} />
-          ))}
-        </tbody>
+        <Paged items={shown}>
+          {(page, more) => (
+            <>
+              <tbody>
+                {page.map((service) => (
+                  <ServiceRow key={service.name} service={service} />
+                ))}
+              </tbody>
+              {more !== null && <caption>{more}</caption>}
+            </>
+          )}
+        </Paged>
       </table>
       {shown.length === 0 && (
         <p class="none">

@@ -1,6 +1,10 @@
+import { useEffect } from 'preact/hooks';
 import { hrefTo } from '../../state/url';
 
 export function NotFoundPage({ path }: { path: string }) {
+  useEffect(() => {
+    document.title = 'Nothing here · Pyrometer';
+  }, []);
   return (
     <section class="empty">
       <h1>There is no page here</h1>

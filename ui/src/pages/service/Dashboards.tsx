@@ -1,30 +1,35 @@
 import type { Dashboard, Panel } from '../../api/service';
+import { hrefTo } from '../../state/url';
 import { PanelBox } from './PanelBox';
 
 /** The panels' address in the URL: `flask/overview:rate`. */
 export const panelId = (dashboard: Dashboard, panel: Panel) => `${dashboard.id}:${panel.id}`;
 
-export function Dashboards({
-  dashboards,
-  only,
-  note,
-}: {
-  dashboards: Dashboard[];
-  only: string;
-  note: string | null;
-}) {
+export function Dashboards({ dashboards, only }: { dashboards: Dashboard[]; only: string }) {
   if (dashboards.length === 0) {
     return (
       <section class="empty">
         <h2>No charts yet</h2>
-        <p class="dim">{note ?? 'No pack knows the metrics of this service yet.'}</p>
+        <p class="dim">
+          They come by themselves once a pack recognises what this service exposes. How it is
+          scraped is under{' '}
+          <a class="link" href={hrefTo('/targets')}>
+            Targets
+          </a>
+          .
+        </p>
       </section>
     );
   }
   for (const dashboard of dashboards) {
     for (const panel of dashboard.rows.flatMap((row) => row.panels)) {
       const id = panelId(dashboard, panel);
-      if (id === only) return <PanelBox key={id} id={id} panel={panel} large />;
+      if (id !== only) continue;
+      return (
+        <div class="panel-grid">
+          <PanelBox key={id} id={id} panel={panel} large />
+        </div>
+      );
     }
   }
   return (

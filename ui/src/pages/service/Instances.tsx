@@ -66,7 +66,7 @@ function InstanceRow({ one }: { one: Instance }) {
       <td class="num">
         <Ago ms={one.last_scrape_ms} />
       </td>
-      <td class="num">{one.samples === null ? '' : whole(one.samples)}</td>
+      <td class="num wide-only">{one.samples === null ? '' : whole(one.samples)}</td>
       <td class="col-trouble">
         <span class="sentence">{one.last_error ?? ''}</span>
       </td>

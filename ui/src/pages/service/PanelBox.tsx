@@ -13,7 +13,10 @@ import { PanelTable } from './PanelTable';
 import { PageContext } from './pageContext';
 import { fetchPanel, type PanelData } from './panelData';
 
+// Before the first layout: as wide as a third of a page is.
 const CHART_PX = 400;
+// What the value axis and the padding take of a panel.
+const AXIS_PX = 80;
 
 /** One panel: its head with the ways to its query, table and full size, and its picture. */
 export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
@@ -21,23 +24,30 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
   const seen = useSeen(box);
   const asTable = useSignal(false);
   const asQuery = useSignal(false);
+  const { startMs, endMs } = bounds();
+  const pixels = (box.current?.clientWidth ?? CHART_PX) - AXIS_PX;
+  const question = aligned(startMs, endMs, stepFor((endMs - startMs) / 1000, pixels, 5));
+  const scope = panel.queries.map(({ expr }) => expr).join('\n');
+  // A refresh within one step would get the same points again: it is not asked for.
+  const answered = useRef('');
+  const asked = JSON.stringify([scope, question]);
   const { remote, again } = useQuery(
-    panel.queries.map(({ expr }) => expr).join('\n'),
+    scope,
     JSON.stringify(range.value),
-    (abort) => {
-      const { startMs, endMs } = bounds();
-      const pixels = (box.current?.clientWidth ?? CHART_PX) - 80;
-      const step = stepFor((endMs - startMs) / 1000, pixels, 5);
-      return fetchPanel(panel, aligned(startMs, endMs, step), abort);
+    async (abort) => {
+      const answer = await fetchPanel(panel, question, abort);
+      answered.current = asked;
+      return answer;
     },
-    { enabled: seen.value },
+    { enabled: seen.value && answered.current !== asked },
   );
   const titleId = `panel ${id}`.replaceAll(/\W+/g, '-');
   return (
     <section
       ref={box}
       data-panel
-      class={`panel width-${large ? 24 : panel.width}${large ? ' large' : ''}`}
+      class={`panel${panel.width > 12 ? ' broad' : ''}${large ? ' large' : ''}`}
+      style={{ '--span': large ? 24 : Math.min(24, Math.max(4, panel.width)) }}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: `v` shows the table of the panel in focus
       tabIndex={0}
       aria-labelledby={titleId}

@@ -23,15 +23,16 @@ export function PanelTable({ panel, data }: { panel: Panel; data: PanelData }) {
         <thead>
           <tr class="small faint">
             <th scope="col">{nameOf(panel)}</th>
+            {!overTime && <td />}
             <th scope="col" class="num">
               {overTime ? 'last' : 'now'}
             </th>
             {overTime && (
               <>
-                <th scope="col" class="num">
+                <th scope="col" class="num roomy">
                   least
                 </th>
-                <th scope="col" class="num">
+                <th scope="col" class="num roomy">
                   mean
                 </th>
                 <th scope="col" class="num">
@@ -82,20 +83,20 @@ function Row({
       <th scope="row" class="cut" title={row.name}>
         {row.name}
       </th>
-      <td class="num">
-        {!overTime && (
-          <span class="meter" aria-hidden="true">
+      {!overTime && (
+        <td class="meter-cell" aria-hidden="true">
+          <span class="meter">
             <span style={{ width: `${share * 100}%` }} />
           </span>
-        )}
-        {speakText(now, unit)}
-      </td>
+        </td>
+      )}
+      <td class="num">{speakText(now, unit)}</td>
       {overTime && (
         <>
-          <td class="num dim">
+          <td class="num dim roomy">
             {speakText(numbers.length > 0 ? Math.min(...numbers) : null, unit)}
           </td>
-          <td class="num dim">{speakText(numbers.length > 0 ? mean : null, unit)}</td>
+          <td class="num dim roomy">{speakText(numbers.length > 0 ? mean : null, unit)}</td>
           <td class="num dim">{speakText(largest(row.values), unit)}</td>
         </>
       )}

@@ -53,7 +53,7 @@ function Detail({ detail }: { detail: ServiceDetail }) {
       <ServiceHead service={service} />
       <ServiceAlerts alerts={service.alerts} />
       <PageContext.Provider value={context}>
-        <Dashboards dashboards={dashboards} only={param('panel')} note={service.note} />
+        <Dashboards dashboards={dashboards} only={param('panel')} />
       </PageContext.Provider>
       <Instances instances={instances} job={service.name} />
       <Detections detections={detections} />

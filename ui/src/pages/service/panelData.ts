@@ -2,13 +2,13 @@ import type { Answer } from '../../api/client';
 import { ApiError } from '../../api/client';
 import { fetchInstant, fetchRange, type Labels, type SamplePair } from '../../api/query';
 import type { Panel, PanelQuery } from '../../api/service';
-import { legendLabel, legendText } from '../../format/labels';
+import { legendText } from '../../format/labels';
 import { largest } from '../../parts/chartData';
 
 /** The lines of one panel on one grid of times. */
 export type PanelSeries = {
   name: string;
-  /** What the colour hangs on: the label's value, or the name. */
+  /** What the colour hangs on: the name before it was made unique within its panel. */
   colourKey: string;
   labels: Labels;
   values: (number | null)[];
@@ -57,10 +57,9 @@ async function fetchLines(
   range: Range,
   abort: AbortSignal,
 ): Promise<Answer<PanelSeries[]>> {
-  const single = legendLabel(query.legend);
   const named = (labels: Labels) => {
     const name = legendText(query.legend, labels);
-    return { name, colourKey: single === null ? name : (labels[single] ?? name), labels };
+    return { name, colourKey: name, labels };
   };
   if (query.instant) {
     const { data, notes } = await fetchInstant(query.expr, range.end, abort);

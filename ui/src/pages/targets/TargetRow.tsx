@@ -60,8 +60,10 @@ export function TargetRow({ target }: { target: Target }) {
         <td class="num">
           <Ago ms={scraped} />
         </td>
-        <td class="num">{scraped === null ? '' : `${number}\u00a0${unit}`}</td>
-        <td class="num">{target.lastSamples === undefined ? '' : whole(target.lastSamples)}</td>
+        <td class="num wide-only">{scraped === null ? '' : `${number}\u00a0${unit}`}</td>
+        <td class="num wide-only">
+          {target.lastSamples === undefined ? '' : whole(target.lastSamples)}
+        </td>
         <td class="col-trouble">
           <span class="sentence" title={trouble(target)}>
             {trouble(target)}
