@@ -4,6 +4,7 @@
 //! there to a configuration that can run. What Prometheus knows and we do not is ignored with a
 //! word about it; what nobody knows is an error.
 
+mod auth;
 mod glob;
 mod problem;
 mod relabel;
@@ -11,6 +12,7 @@ mod render;
 mod scrape;
 mod secret;
 mod section;
+mod unsupported;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -19,11 +21,11 @@ use std::time::Duration;
 
 use model::Labels;
 
+pub(crate) use auth::{Auth, Given, Tls};
 pub(crate) use glob::expand_pattern;
 pub(crate) use problem::{Problem, Problems, Severity};
 pub(crate) use scrape::{
-    Auth, FileDiscovery, Given, JobConfig, ScrapeLimits, StaticGroup, Tls, check_address,
-    read_target_group,
+    FileDiscovery, JobConfig, ScrapeLimits, StaticGroup, check_address, read_target_group,
 };
 pub(crate) use secret::Secret;
 use section::Section;
@@ -106,7 +108,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         let (config, problems) = Self::read(&text, folder);
         match config {
-            Some(config) if !(strict && !problems.is_empty()) => Ok((config, problems)),
+            Some(config) if !strict || problems.is_empty() => Ok((config, problems)),
             _ => Err(ConfigError::Invalid {
                 path: path.to_owned(),
                 problems,
@@ -132,7 +134,7 @@ impl Config {
     }
 
     fn resolve(root: &Node, folder: &Path, problems: &mut Problems) -> Option<Self> {
-        let mut file = Section::open(root, "the configuration", UNSUPPORTED, problems)?;
+        let mut file = Section::open(root, "the configuration", unsupported::FILE, problems)?;
         let defaults = Defaults::read(file.take("global"), problems);
         let rule_files = file
             .texts("rule_files", problems)
@@ -188,7 +190,7 @@ impl Defaults {
             limits: ScrapeLimits::default(),
         };
         let Some(mut global) =
-            node.and_then(|node| Section::open(node, "global", UNSUPPORTED_GLOBAL, problems))
+            node.and_then(|node| Section::open(node, "global", unsupported::GLOBAL, problems))
         else {
             return defaults;
         };
@@ -210,57 +212,6 @@ impl Defaults {
         defaults
     }
 }
-
-/// Sections of the file Prometheus knows and we do not.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("alerting", "alerts are not sent to an Alertmanager yet"),
-    ("remote_write", "samples are not sent on"),
-    ("remote_read", "queries read this server's store only"),
-    ("storage", "set retention with --retention"),
-    ("tracing", "this server sends no traces"),
-    ("otlp", "OTLP is not received yet"),
-    ("runtime", "Go's runtime is not used"),
-    ("scrape_config_files", "put the jobs under scrape_configs"),
-];
-
-const UNSUPPORTED_GLOBAL: &[(&str, &str)] = &[
-    ("query_log_file", "queries are not logged to a file"),
-    (
-        "scrape_failure_log_file",
-        "failed scrapes are in the log and on the targets page",
-    ),
-    ("scrape_protocols", "formats are negotiated with the target"),
-    ("rule_query_offset", "rules are evaluated without an offset"),
-    (
-        "keep_dropped_targets",
-        "dropped targets are always kept for the targets page",
-    ),
-    ("target_limit", "the number of targets is not limited"),
-    (
-        "metric_name_validation_scheme",
-        "all UTF-8 names are accepted",
-    ),
-    (
-        "metric_name_escaping_scheme",
-        "names are stored as they come",
-    ),
-    (
-        "always_scrape_classic_histograms",
-        "native histograms are not scraped",
-    ),
-    (
-        "convert_classic_histograms_to_nhcb",
-        "histograms stay as they come",
-    ),
-    (
-        "scrape_native_histograms",
-        "native histograms are not scraped",
-    ),
-    (
-        "extra_scrape_metrics",
-        "limits are shown on the targets page",
-    ),
-];
 
 /// Reads a whole file, up to a size nobody writes by hand.
 pub(crate) fn read_file(path: &Path) -> std::io::Result<String> {

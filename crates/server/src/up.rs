@@ -5,6 +5,8 @@
 //! more judging, and the store last, so that what was scraped is on disk.
 
 mod paths;
+mod signals;
+mod store_loop;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +16,13 @@ use std::time::Duration;
 
 use store::{Recovery, Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use self::signals::{Signals, Wish};
+use self::store_loop::spawn_store_loop;
 use crate::api;
 use crate::app::{App, RELOAD_REQUESTS_MAX, ReloadRequest, Settings};
 use crate::cli::UpArgs;
@@ -115,12 +118,6 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 /// Of that, what is kept back for closing the store.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
 
-/// A power cut costs what came since the last sync; see docs/decisions for the measurement.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
-
-/// Every how many syncs the store seals, flushes and forgets.
-const MAINTAIN_EVERY_SYNCS: u32 = 15;
-
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(), UpError> {
     let mut signals = Signals::new()?;
@@ -157,15 +154,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let (configs, new_configs) = mpsc::channel(RELOADS_MAX);
-    let reloading = reload_loop(
+    tasks.spawn(reload_loop(
         Arc::clone(&app),
         args.clone(),
         reloads,
         configs,
         events.clone(),
-    );
-    let reloading = cancel.clone().run_until_cancelled_owned(reloading);
-    tasks.spawn(async move { drop(reloading.await) });
+        cancel.clone(),
+    ));
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(listener, Arc::clone(&app), cancel.clone()));
@@ -401,8 +397,9 @@ async fn reload_loop(
     mut requests: mpsc::Receiver<ReloadRequest>,
     configs: mpsc::Sender<Arc<Config>>,
     events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
 ) {
-    while let Some(answer) = requests.recv().await {
+    while let Some(Some(answer)) = cancel.run_until_cancelled(requests.recv()).await {
         let result = load_config(&args).await;
         app.metrics.config_read(result.is_ok(), app.clock.now());
         let result = match result {
@@ -424,77 +421,5 @@ async fn reload_loop(
         }));
         // Whoever asked may have gone.
         drop(answer.send(result));
-    }
-}
-
-/// Syncs and maintains on a thread that may block.
-fn spawn_store_loop(app: &Arc<App>, cancel: CancellationToken) -> tokio::task::JoinHandle<()> {
-    let (store, clock, metrics) = (app.store.clone(), app.clock, Arc::clone(&app.metrics));
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(SYNC_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut syncs: u32 = 0;
-        loop {
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            syncs = syncs.wrapping_add(1);
-            let maintain = syncs.is_multiple_of(MAINTAIN_EVERY_SYNCS);
-            let (store, metrics) = (store.clone(), Arc::clone(&metrics));
-            let worked = tokio::task::spawn_blocking(move || {
-                let synced = store.sync();
-                let maintained = if maintain {
-                    store.maintain(clock.now()).map(drop)
-                } else {
-                    Ok(())
-                };
-                synced.and(maintained).map_err(|error| {
-                    metrics.sync_failed();
-                    error_chain(&error)
-                })
-            });
-            match worked.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => error!(%error, "the store cannot write; it will try again"),
-                Err(panicked) => error!(%panicked, "the store's thread panicked"),
-            }
-        }
-    })
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    Reload,
-    Stop,
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, UpError> {
-        let of = |kind| signal(kind).map_err(UpError::Signals);
-        Ok(Self {
-            terminate: of(SignalKind::terminate())?,
-            interrupt: of(SignalKind::interrupt())?,
-            hangup: of(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = self.interrupt.recv() => Wish::Stop,
-            _ = self.hangup.recv() => Wish::Reload,
-        }
-    }
-
-    async fn stop(&mut self) {
-        while self.next().await == Wish::Reload {}
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use model::{Labels, format_duration};
 
+use super::auth::{Auth, Tls, read_auth, read_tls};
 use super::problem::Problems;
 use super::relabel::read_rules;
 use super::section::{Section, read_labels};
 use super::yaml::{Node, Value};
-use super::{Defaults, Secret};
+use super::{Defaults, unsupported};
 use crate::relabel::RelabelRule;
 
 /// A job that can run: its timeout fits its interval.
@@ -52,28 +53,6 @@ impl Scheme {
             Self::Https => "https",
         }
     }
-}
-
-/// How a scrape proves who it is. Files are read anew at each scrape, since they rotate.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Auth {
-    Basic { username: String, password: Given },
-    Header { scheme: String, credentials: Given },
-}
-
-/// A secret in the file itself, or where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Given {
-    Here(Secret),
-    File(PathBuf),
-}
-
-/// How a target's certificate is checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Tls {
-    /// Authorities to trust instead of the machine's.
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) insecure_skip_verify: bool,
 }
 
 /// What one scrape may bring. All are on by default: one target must not fill memory or disk.
@@ -154,7 +133,7 @@ impl JobConfig {
         folder: &Path,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let mut job = Section::open(node, "a job", UNSUPPORTED, problems)?;
+        let mut job = Section::open(node, "a job", unsupported::JOB, problems)?;
         let name = job.text("job_name", problems).unwrap_or_default();
         if name.is_empty() {
             problems.error(job.line(), "a job has no job_name; every job needs one");
@@ -404,217 +383,3 @@ fn read_files(job: &mut Section<'_>, folder: &Path, problems: &mut Problems) -> 
     }
     found
 }
-
-fn read_auth(job: &mut Section<'_>, folder: &Path, problems: &mut Problems) -> Option<Auth> {
-    let mut found: Vec<Auth> = Vec::new();
-    if let Some(node) = job.take("basic_auth")
-        && let Some(mut basic) = Section::open(
-            node,
-            format!("basic_auth of {}", job.what()),
-            &[("username_file", "set username")],
-            problems,
-        )
-    {
-        let username = basic.text("username", problems).unwrap_or_default();
-        let password = read_given(&mut basic, "password", "password_file", folder, problems);
-        found.push(Auth::Basic {
-            username,
-            password: password.unwrap_or(Given::Here(Secret::new(""))),
-        });
-        basic.finish(problems);
-    }
-    if let Some(node) = job.take("authorization")
-        && let Some(mut header) = Section::open(
-            node,
-            format!("authorization of {}", job.what()),
-            &[("credentials_ref", "set credentials_file")],
-            problems,
-        )
-    {
-        let scheme = header.text("type", problems).unwrap_or("Bearer".to_owned());
-        let credentials = read_given(
-            &mut header,
-            "credentials",
-            "credentials_file",
-            folder,
-            problems,
-        );
-        if let Some(credentials) = credentials {
-            found.push(Auth::Header {
-                scheme,
-                credentials,
-            });
-        }
-        header.finish(problems);
-    }
-    if let Some(token) = read_given(job, "bearer_token", "bearer_token_file", folder, problems) {
-        found.push(Auth::Header {
-            scheme: "Bearer".to_owned(),
-            credentials: token,
-        });
-    }
-    if found.len() > 1 {
-        problems.error(
-            job.line(),
-            format!(
-                "{} has more than one of basic_auth, authorization and bearer_token; keep one",
-                job.what()
-            ),
-        );
-    }
-    found.into_iter().next()
-}
-
-/// A secret that stands in `here` or in the file named by `file`.
-fn read_given(
-    section: &mut Section<'_>,
-    here: &'static str,
-    file: &'static str,
-    folder: &Path,
-    problems: &mut Problems,
-) -> Option<Given> {
-    let secret = section
-        .text(here, problems)
-        .map(|text| Given::Here(Secret::new(text)));
-    let path = section
-        .text(file, problems)
-        .map(|path| Given::File(folder.join(path)));
-    if secret.is_some() && path.is_some() {
-        let text = format!("{} has both {here} and {file}; keep one", section.what());
-        problems.error(section.line_of(file), text);
-    }
-    secret.or(path)
-}
-
-fn read_tls(job: &mut Section<'_>, folder: &Path, problems: &mut Problems) -> Tls {
-    let Some(node) = job.take("tls_config") else {
-        return Tls::default();
-    };
-    let what = format!("tls_config of {}", job.what());
-    let Some(mut section) = Section::open(node, what, UNSUPPORTED_TLS, problems) else {
-        return Tls::default();
-    };
-    let tls = Tls {
-        ca_file: section
-            .text("ca_file", problems)
-            .map(|path| folder.join(path)),
-        insecure_skip_verify: section
-            .flag("insecure_skip_verify", problems)
-            .unwrap_or(false),
-    };
-    section.finish(problems);
-    tls
-}
-
-const UNSUPPORTED_TLS: &[(&str, &str)] = &[
-    ("cert_file", "scrapes send no client certificate"),
-    ("key_file", "scrapes send no client certificate"),
-    ("ca", "use ca_file"),
-    ("cert", "scrapes send no client certificate"),
-    ("key", "scrapes send no client certificate"),
-    (
-        "server_name",
-        "the certificate is checked against the address",
-    ),
-    ("min_version", "TLS 1.2 is the lowest"),
-    ("max_version", "TLS 1.3 is the highest"),
-];
-
-const NO_DISCOVERY: &str = "targets are found by static_configs, file_sd_configs and \
-    announcements of local processes only";
-
-/// Fields of a job Prometheus knows and we do not.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("azure_sd_configs", NO_DISCOVERY),
-    ("consul_sd_configs", NO_DISCOVERY),
-    ("digitalocean_sd_configs", NO_DISCOVERY),
-    ("dns_sd_configs", NO_DISCOVERY),
-    ("docker_sd_configs", NO_DISCOVERY),
-    ("dockerswarm_sd_configs", NO_DISCOVERY),
-    ("ec2_sd_configs", NO_DISCOVERY),
-    ("eureka_sd_configs", NO_DISCOVERY),
-    ("gce_sd_configs", NO_DISCOVERY),
-    ("hetzner_sd_configs", NO_DISCOVERY),
-    ("http_sd_configs", NO_DISCOVERY),
-    ("ionos_sd_configs", NO_DISCOVERY),
-    ("kubernetes_sd_configs", NO_DISCOVERY),
-    ("kuma_sd_configs", NO_DISCOVERY),
-    ("lightsail_sd_configs", NO_DISCOVERY),
-    ("linode_sd_configs", NO_DISCOVERY),
-    ("marathon_sd_configs", NO_DISCOVERY),
-    ("nerve_sd_configs", NO_DISCOVERY),
-    ("nomad_sd_configs", NO_DISCOVERY),
-    ("openstack_sd_configs", NO_DISCOVERY),
-    ("ovhcloud_sd_configs", NO_DISCOVERY),
-    ("puppetdb_sd_configs", NO_DISCOVERY),
-    ("scaleway_sd_configs", NO_DISCOVERY),
-    ("serverset_sd_configs", NO_DISCOVERY),
-    ("stackit_sd_configs", NO_DISCOVERY),
-    ("triton_sd_configs", NO_DISCOVERY),
-    ("uyuni_sd_configs", NO_DISCOVERY),
-    ("vultr_sd_configs", NO_DISCOVERY),
-    (
-        "oauth2",
-        "scrapes log in with basic_auth or authorization only",
-    ),
-    ("proxy_url", "scrapes go without a proxy"),
-    ("no_proxy", "scrapes go without a proxy"),
-    ("proxy_from_environment", "scrapes go without a proxy"),
-    ("proxy_connect_header", "scrapes go without a proxy"),
-    ("http_headers", "scrapes send no further headers"),
-    ("enable_http2", "scrapes use HTTP/1.1"),
-    ("scrape_protocols", "formats are negotiated with the target"),
-    (
-        "fallback_scrape_protocol",
-        "a body without a type is read as text",
-    ),
-    (
-        "scrape_classic_histograms",
-        "native histograms are not scraped",
-    ),
-    (
-        "always_scrape_classic_histograms",
-        "native histograms are not scraped",
-    ),
-    (
-        "scrape_native_histograms",
-        "native histograms are not scraped",
-    ),
-    (
-        "convert_classic_histograms_to_nhcb",
-        "histograms stay as they come",
-    ),
-    (
-        "native_histogram_bucket_limit",
-        "native histograms are not scraped",
-    ),
-    (
-        "native_histogram_min_bucket_factor",
-        "native histograms are not scraped",
-    ),
-    (
-        "track_timestamps_staleness",
-        "series with their own timestamps get no stale marker",
-    ),
-    ("target_limit", "the number of targets is not limited"),
-    (
-        "keep_dropped_targets",
-        "dropped targets are always kept for the targets page",
-    ),
-    (
-        "scrape_failure_log_file",
-        "failed scrapes are in the log and on the targets page",
-    ),
-    (
-        "metric_name_validation_scheme",
-        "all UTF-8 names are accepted",
-    ),
-    (
-        "metric_name_escaping_scheme",
-        "names are stored as they come",
-    ),
-    (
-        "extra_scrape_metrics",
-        "limits are shown on the targets page",
-    ),
-];

@@ -52,17 +52,18 @@ enum Place {
 }
 
 impl Announced {
-    /// Takes in what one look found; `port_of` is asked for groups whose port is not known yet.
+    /// Takes in what one look found, each group with whether it lives; `port_of` is asked for
+    /// groups whose port is not known yet.
     pub(crate) fn update(
         &mut self,
-        found: Vec<ProcessGroup>,
+        found: Vec<(ProcessGroup, bool)>,
         mut port_of: impl FnMut(&ProcessGroup) -> Option<u16>,
         hostname: &str,
         now: Timestamp,
     ) -> Vec<Instance> {
-        let in_folder: HashSet<GroupKey> = found.iter().map(|group| group.key).collect();
-        for group in found {
-            self.take_in(group, now);
+        let in_folder: HashSet<GroupKey> = found.iter().map(|(group, _)| group.key).collect();
+        for (group, alive) in found {
+            self.take_in(group, alive, now);
         }
         for (key, known) in &mut self.instances {
             if !in_folder.contains(key) {
@@ -76,9 +77,8 @@ impl Announced {
         self.named(hostname)
     }
 
-    fn take_in(&mut self, group: ProcessGroup, now: Timestamp) {
+    fn take_in(&mut self, group: ProcessGroup, alive: bool, now: Timestamp) {
         let new = self.seen.insert(group.key);
-        let alive = !group.processes.is_empty();
         if let Some(known) = self.instances.get_mut(&group.key) {
             known.gone_since = match known.gone_since {
                 _ if alive => None,
@@ -240,8 +240,12 @@ mod tests {
                 .iter()
                 .map(|(group, port)| (group.key, *port))
                 .collect();
-            let found = groups.into_iter().map(|(group, _)| group).collect();
-            let instances = announced.update(found, |group| ports[&group.key], "box", now);
+            let found = groups.into_iter().map(|(group, _)| {
+                let alive = !group.processes.is_empty();
+                (group, alive)
+            });
+            let instances =
+                announced.update(found.collect(), |group| ports[&group.key], "box", now);
             let shown: Vec<String> = instances
                 .iter()
                 .map(|instance| {

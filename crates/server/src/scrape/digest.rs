@@ -342,6 +342,13 @@ impl Digest {
         )
     }
 
+    /// Adds what a process group's files lost before they became lines.
+    pub(crate) fn reject_damaged(&mut self, damaged: Vec<RejectedLine>) {
+        self.rejected_total += damaged.len();
+        let room = REJECTED_SHOWN.saturating_sub(self.rejected.len());
+        self.rejected.extend(damaged.into_iter().take(room));
+    }
+
     fn reject(&mut self, rejected: Rejected) {
         self.rejected_total += 1;
         if self.rejected.len() < REJECTED_SHOWN {

@@ -21,6 +21,7 @@ use model::exposition::Format;
 
 use super::tls::{TlsError, tls_client};
 use crate::config::{Auth, Given, JobConfig, Secret, Tls, read_file};
+use crate::targets::RejectedLine;
 
 /// The newest format first; all of what [`Format`] reads.
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
@@ -43,6 +44,8 @@ pub(crate) struct Fetcher {
 pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
     pub(crate) format: Format,
+    /// What could not be read of a process group; nothing for HTTP.
+    pub(crate) damaged: Vec<RejectedLine>,
 }
 
 /// Why there is no answer.
@@ -273,9 +276,9 @@ async fn read(response: Response<Incoming>, job: &JobConfig) -> Result<Fetched, 
         .to_owned();
     let mut unpack = match encoding.to_ascii_lowercase().as_str() {
         "" | "identity" => Unpack::Plain(Capped::new(job.limits.body_bytes_max)),
-        "gzip" | "x-gzip" => {
-            Unpack::Gzip(MultiGzDecoder::new(Capped::new(job.limits.body_bytes_max)))
-        }
+        "gzip" | "x-gzip" => Unpack::Gzip(Box::new(MultiGzDecoder::new(Capped::new(
+            job.limits.body_bytes_max,
+        )))),
         _ => return Err(FetchError::Encoding(encoding)),
     };
     let packed_max = match &unpack {
@@ -297,6 +300,7 @@ async fn read(response: Response<Incoming>, job: &JobConfig) -> Result<Fetched, 
     Ok(Fetched {
         body: unpack.finish(job.limits.body_bytes_max)?,
         format,
+        damaged: Vec::new(),
     })
 }
 
@@ -309,7 +313,7 @@ fn text_of(headers: &HeaderMap, name: header::HeaderName) -> &str {
 
 enum Unpack {
     Plain(Capped),
-    Gzip(MultiGzDecoder<Capped>),
+    Gzip(Box<MultiGzDecoder<Capped>>),
 }
 
 impl Unpack {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use instrument::{FindLimits, ProcessGroup};
+use instrument::{FindLimits, Proc, ProcessGroup};
 use model::{Labels, LabelsBuilder};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::target_loop::{Memory, Scraper, Stop, TargetLoop};
 use crate::config::{Config, JobConfig};
@@ -21,6 +21,12 @@ const ANNOUNCED_EVERY: Duration = Duration::from_secs(2);
 
 /// Every how many looks the target files are looked at too.
 const FILES_EVERY_LOOKS: u32 = 2;
+
+/// Every how many looks (a minute) the folders of ended groups are removed.
+const SWEEP_EVERY_LOOKS: u32 = 30;
+
+/// How long an ended group's folder stays: long enough for another server to read its end too.
+const SWEEP_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// Configurations waiting to be taken over; a reload waits when there are more.
 pub(crate) const RELOADS_MAX: usize = 4;
@@ -94,6 +100,9 @@ impl ScrapePools {
                 _ = looks.tick() => {
                     self.look_for_announced().await;
                     self.refresh(look.is_multiple_of(FILES_EVERY_LOOKS)).await;
+                    if look.is_multiple_of(SWEEP_EVERY_LOOKS) {
+                        self.sweep();
+                    }
                     look = look.wrapping_add(1);
                 }
             }
@@ -113,6 +122,17 @@ impl ScrapePools {
                 groups.extend(found);
                 rejected.extend(refused);
             }
+            let proc = Proc::default();
+            let groups: Vec<(ProcessGroup, bool)> = groups
+                .into_iter()
+                .map(|group| {
+                    // A master between two generations of workers is alive too.
+                    let root = group.key.0;
+                    let root_lives = root.start != 0 && proc.identify(root.pid) == root;
+                    let alive = root_lives || !group.processes.is_empty();
+                    (group, alive)
+                })
+                .collect();
             (groups, rejected)
         });
         let Ok((groups, rejected)) = looked.await else {
@@ -131,6 +151,17 @@ impl ScrapePools {
             .state
             .announced
             .update(groups, port_of, &self.hostname, now);
+    }
+
+    /// Removes the folders of groups that ended a while ago; their last values are in the store.
+    fn sweep(&self) {
+        let (dirs, now) = (self.runtime_dirs.clone(), self.scraper.clock.now());
+        tokio::task::spawn_blocking(move || {
+            for dir in &dirs {
+                let swept = instrument::sweep_groups(dir, &FindLimits::default(), SWEEP_GRACE, now);
+                debug!(dir = %dir.display(), ?swept, "swept ended process groups");
+            }
+        });
     }
 
     fn warn_once(&mut self, text: String) {

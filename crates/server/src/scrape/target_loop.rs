@@ -16,7 +16,7 @@ use super::fetch::{Fetched, Fetcher};
 use super::schedule::{offset, stamp};
 use crate::clock::Clock;
 use crate::self_metrics::SelfMetrics;
-use crate::targets::{Health, Source, Target, TargetStatus};
+use crate::targets::{Health, RejectedLine, Source, Target, TargetStatus};
 
 /// What every loop needs.
 #[derive(Debug)]
@@ -241,9 +241,18 @@ impl Failure {
 fn read_segments(dir: &std::path::Path) -> Asked {
     let reading = instrument::read_group(dir, &ReadLimits::default())
         .map_err(|error| Failure::new(error_chain(&error)))?;
+    let damaged = reading.damaged.iter().map(|damage| RejectedLine {
+        line: 0,
+        text: match damage.offset {
+            Some(offset) => format!("{} at byte {offset}", damage.path.display()),
+            None => damage.path.display().to_string(),
+        },
+        reason: damage.what.clone(),
+    });
     Ok(Fetched {
         body: instrument::render_text(&reading).into_bytes(),
         format: Format::Text,
+        damaged: damaged.collect(),
     })
 }
 
@@ -260,7 +269,11 @@ fn digest_and_append(
     let spec = &target.spec;
     let resolve = &mut |labels: &model::Labels| scraper.store.resolve(group, labels);
     let mut digest = match asked {
-        Ok(fetched) => cache.body(&fetched.body, fetched.format, spec, resolve),
+        Ok(fetched) => {
+            let mut digest = cache.body(&fetched.body, fetched.format, spec, resolve);
+            digest.reject_damaged(fetched.damaged);
+            digest
+        }
         Err(Failure { error, limited }) => cache.failed(error, limited),
     };
     cache.report(&mut digest, duration.as_secs_f64(), spec, resolve)?;
