@@ -326,6 +326,14 @@ class MetricWrapperBase:
         if self._has_functions:
             for sample in self._samples_of_functions():
                 metric.add_sample(self._name + sample.name, *sample[1:])
+            places = {child._labelvalues: at for at, child in enumerate(self._children())}
+            last = len(places)
+
+            def place(sample: Sample) -> int:
+                values = tuple(sample.labels.get(name, "") for name in self._labelnames)
+                return places.get(values, last)
+
+            metric.samples.sort(key=place)
         return [metric]
 
     def _exemplars(self) -> dict[tuple[str, frozenset[tuple[str, str]]], Exemplar]:

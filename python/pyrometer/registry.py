@@ -98,6 +98,8 @@ class CollectorRegistry:
 
     def share(self) -> None:
         """Makes the registry show the sum over all processes of the service, and a server see it."""
+        if not _core.is_enabled():
+            return
         with self._lock:
             if self._number is not None:
                 return

@@ -66,12 +66,19 @@ impl Context {
 /// Removes what the `cargo run` that started us has set; it would make every build script that
 /// watches these variables run again.
 pub(crate) fn forget_cargo_run(command: &mut Command) {
-    for name in [
-        "CARGO_MANIFEST_DIR",
-        "CARGO_MANIFEST_PATH",
-        "CARGO_PKG_NAME",
-    ] {
-        command.env_remove(name);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_ours = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ]
+        .iter()
+        .any(|prefix| text.starts_with(prefix));
+        if is_ours {
+            command.env_remove(name);
+        }
     }
 }
 

@@ -49,7 +49,7 @@ cargo xtask COMMAND
             --profile NAME       cargo profile (default demo)
   check   everything CI runs: format, tidy, licences, UI, clippy, tests, wheel, e2e
   ui      npm ci and build ui/dist
-  wheel   build dist/*.whl: the Python module and the pyrometer command
+  wheel   build dist/*.whl, the Python module and the pyrometer command, and try it
             --profile NAME       cargo profile (default release)
   e2e     the real binary, the real shop, real Chromium
             --profile NAME       cargo profile (default dev)
@@ -99,7 +99,7 @@ fn dispatch(ctx: &Context, command: &str, mut args: Args) -> anyhow::Result<()> 
                 .value("--profile")?
                 .unwrap_or_else(|| "release".to_owned());
             args.finish()?;
-            products::wheel(ctx, &profile).map(|_| ())
+            products::wheel(ctx, &profile)
         }
         "e2e" => e2e::run(ctx, args),
         "bench" => bench::run(ctx, args),

@@ -70,8 +70,8 @@ pub(crate) fn develop(ctx: &Context, venv: &Venv, profile: &str) -> anyhow::Resu
     stamp.record()
 }
 
-/// Builds the wheel that carries both, and says where it is.
-pub(crate) fn wheel(ctx: &Context, profile: &str) -> anyhow::Result<PathBuf> {
+/// Builds the wheel that carries both, and uses both halves of it in an empty environment.
+pub(crate) fn wheel(ctx: &Context, profile: &str) -> anyhow::Result<()> {
     ui(ctx)?;
     let binary = server(ctx, profile)?;
     let venv = python::venv(ctx)?;
@@ -103,11 +103,10 @@ pub(crate) fn wheel(ctx: &Context, profile: &str) -> anyhow::Result<PathBuf> {
     if profile == "release" && bytes > WHEEL_BYTES_MAX {
         bail!("the wheel has {bytes} bytes, {WHEEL_BYTES_MAX} are allowed");
     }
-    Ok(wheel)
+    try_wheel(ctx, &wheel)
 }
 
-/// Installs a wheel into an environment of its own and uses both halves of it.
-pub(crate) fn try_wheel(ctx: &Context, wheel: &Path) -> anyhow::Result<()> {
+fn try_wheel(ctx: &Context, wheel: &Path) -> anyhow::Result<()> {
     let dir = ctx.fresh_dir("wheel-venv")?;
     let venv = python::create(ctx, &dir)?;
     let mut install = venv.command("python");

@@ -198,6 +198,12 @@ impl Pack {
         })
     }
 
+    /// What the pack knows of a service.
+    pub fn service_properties(&self) -> &[(String, Property)] {
+        let service = self.entities.iter().find(|entity| entity.kind == "Service");
+        service.map_or(&[], |entity| &entity.properties)
+    }
+
     pub fn kpi(&self, name: &str) -> Option<&Kpi> {
         self.kpis.iter().find(|kpi| kpi.name == name)
     }

@@ -122,7 +122,13 @@ impl Announcement {
         let bytes = serde_json::to_vec(&json)?;
         let temporary = format!("{ANNOUNCE_NAME}.{writer}.tmp");
         dir.remove_file(&temporary)?;
-        dir.create_file(&temporary)?.write_all(&bytes)?;
+        let written = dir
+            .create_file(&temporary)
+            .and_then(|mut file| file.write_all(&bytes));
+        if let Err(error) = written {
+            dir.remove_file(&temporary)?;
+            return Err(error);
+        }
         dir.rename(&temporary, ANNOUNCE_NAME)
     }
 }

@@ -8,7 +8,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{IntoRawFd as _, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
@@ -159,32 +160,49 @@ impl<T: Sync + Send> Replaceable<T> {
     }
 }
 
-/// A descriptor that stays open until the process ends or, in a forked child, is let go.
+/// A file that stays open until the process ends or, in a forked child, is let go.
 #[derive(Debug)]
-pub(crate) struct HeldFile(AtomicI32);
+pub(crate) struct HeldFile {
+    fd: AtomicI32,
+    /// Which file it was, to tell it from another one that got its number.
+    inode: AtomicU64,
+}
 
 impl HeldFile {
     const NONE: RawFd = -1;
 
     pub(crate) fn none() -> Self {
-        Self(AtomicI32::new(Self::NONE))
+        Self {
+            fd: AtomicI32::new(Self::NONE),
+            inode: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn hold(&self, file: File) {
         self.close();
-        self.0.store(file.into_raw_fd(), Ordering::Release);
+        let inode = file.metadata().map_or(0, |metadata| metadata.ino());
+        self.inode.store(inode, Ordering::Release);
+        self.fd.store(file.into_raw_fd(), Ordering::Release);
     }
 
     /// Closes what is held. In a child this leaves the parent's lock alone, but stops the child
     /// from keeping it alive.
+    ///
+    /// A host may have closed descriptors that it does not own (a daemon does), and the number
+    /// may be another file's since: then nothing is closed.
     pub(crate) fn close(&self) {
-        let fd = self.0.swap(Self::NONE, Ordering::AcqRel);
-        if fd != Self::NONE {
-            // SAFETY: `fd` came from `into_raw_fd` in `hold`, and the swap gives it to one
-            // caller only. A host that closes descriptors it does not own (a daemon does) has
-            // closed this one too; then this closes nothing, or a number that the host uses
-            // anew, which is why it happens only in a child that has just been forked.
-            unsafe { rustix::io::close(fd) };
+        let fd = self.fd.swap(Self::NONE, Ordering::AcqRel);
+        if fd == Self::NONE {
+            return;
+        }
+        // SAFETY: `fd` is not -1, and is used only to ask which file it is; the answer for a
+        // number that is no descriptor is an error.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+        let inode = rustix::fs::fstat(borrowed).map(|stat| stat.st_ino);
+        if inode == Ok(self.inode.load(Ordering::Acquire)) {
+            // SAFETY: it is the file that `hold` took, the swap gives it to one caller only, and
+            // nobody else knows a file of this process's own name.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
     }
 }
@@ -205,6 +223,20 @@ mod tests {
         assert_eq!(mapped[1].load(Ordering::Relaxed), 8);
         place.move_to_heap();
         assert_eq!(place.words()[1].load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn a_number_that_became_another_file_is_not_closed() {
+        let held = HeldFile::none();
+        held.hold(tempfile::tempfile().unwrap());
+        let other = tempfile::tempfile().unwrap();
+        held.inode
+            .store(other.metadata().unwrap().ino(), Ordering::Release);
+        let fd = held.fd.load(Ordering::Acquire);
+        held.close();
+        // SAFETY: only asked which file it is.
+        let still = unsafe { BorrowedFd::borrow_raw(fd) };
+        assert!(rustix::fs::fstat(still).is_ok());
     }
 
     #[test]

@@ -61,8 +61,9 @@ pub(crate) struct State {
     home: Option<Home>,
     /// Set at the first failure: what failed once is not tried on every new series.
     has_failed: bool,
-    /// Told once by whoever can log.
+    /// Told once by whoever can log; what follows from the same trouble is not.
     notice: Option<String>,
+    has_notice: bool,
     /// Number and record of each family in this process's segment.
     families: HashMap<u64, (u32, &'static [AtomicU64])>,
     /// The family that holds a name in a registry.
@@ -163,38 +164,45 @@ impl Process {
     /// Sums the group as seen from inside: this process's cells wherever they are, and the
     /// segments of the others.
     pub fn read_group(&self, limits: &ReadLimits) -> GroupReading {
-        let state = self.lock();
-        let own = state.home.as_ref().map(|home| {
-            let path = home.dir.path().to_owned();
-            (home.segment.process(), path, home.segment.copy_words())
-        });
+        let mut state = self.lock();
+        let group = *self.group.get();
+        if group.is_some() {
+            // A child that was just forked has not counted yet; it answers for all the same.
+            self.home(&mut state);
+        }
+        let own = state.home.as_ref().map(|home| &home.segment);
+        let own = own.map(|segment| (segment.process(), segment.copy_words()));
         let unshared: Vec<Arc<Series>> = state.unshared.values().map(Arc::clone).collect();
         // The files of the others are read without the lock: a thread that wants to make a
         // series must not wait for a folder.
         drop(state);
         let mut merger = Merger::new(*limits);
-        let mut nobody = ProcessId { pid: 0, start: 0 };
-        if let Some((process, path, words)) = &own {
-            nobody = *process;
-            let others = PrivateDir::open(path)
-                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, Some(*process)));
+        if let (Some(group), Some(runtime_dir)) = (group, &self.options.runtime_dir) {
+            let path = runtime_dir.join(group.to_string());
+            let except = own.as_ref().map(|(process, _)| *process);
+            let others = PrivateDir::open(&path)
+                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, except));
             match others {
                 Ok(snapshot) => merger.add_snapshot(snapshot),
                 // Without the folder (somebody removed it) there are still this process's own.
-                Err(error) => merger.damage(path, None, error.to_string()),
+                Err(error) => merger.damage(&path, None, error.to_string()),
             }
-            merger.add_process(*process, true, words);
         }
+        let process = match own {
+            Some((process, words)) => {
+                merger.add_process(process, true, &words);
+                process
+            }
+            // Without a segment, nobody else says what this process cannot share.
+            None => {
+                let n_panics = self.panics.load(Ordering::Relaxed);
+                merger.note_trouble(unshared.len() as f64, n_panics as f64);
+                self.options.proc.identify(std::process::id())
+            }
+        };
         for series in &unshared {
-            merger.add_unshared(nobody, series);
+            merger.add_unshared(process, series);
         }
-        if own.is_none() {
-            merger.note_trouble(
-                unshared.len() as f64,
-                self.panics.load(Ordering::Relaxed) as f64,
-            );
-        }
-        let group = (*self.group.get()).filter(|_| own.is_some());
         merger.finish(group.map(|group| (group, &self.options.proc)))
     }
 
@@ -347,7 +355,9 @@ impl State {
     }
 
     fn note(&mut self, notice: String) {
-        self.notice.get_or_insert(notice);
+        if !std::mem::replace(&mut self.has_notice, true) {
+            self.notice = Some(notice);
+        }
     }
 }
 

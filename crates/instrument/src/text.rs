@@ -342,6 +342,52 @@ pub fn format_value(value: f64) -> String {
     out
 }
 
+/// The shortest digits that read back the same, in Rust's Debug form, which has Python's bounds
+/// for the exponent (1e-4 and 1e16).
+///
+/// Of 16 and 17 digits there may be two that read back and are equally near; Python takes the
+/// even one, Rust's shortest the greater. Rust's exact rounding is Python's.
+fn python_digits(value: f64) -> String {
+    let shortest = format!("{value:?}");
+    let mantissa = shortest.split('e').next().unwrap_or_default();
+    let digits = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .collect::<Vec<u8>>();
+    let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+    let n_digits = digits.len() - leading;
+    if n_digits < 16 {
+        return shortest;
+    }
+    let exact = format!("{value:.*e}", n_digits - 1);
+    let (exact_digits, _) = exact.split_once('e').unwrap_or((&exact, ""));
+    let exact_digits: Vec<u8> = exact_digits.bytes().filter(u8::is_ascii_digit).collect();
+    if exact.parse() != Ok(value) || exact_digits == digits[leading..] {
+        return shortest;
+    }
+    // The digits differ and their places do not: a carry would have made a shorter number.
+    let mut exact_digits = exact_digits.into_iter();
+    let mut seen = 0;
+    shortest
+        .chars()
+        .map(|c| match c {
+            'e' => {
+                seen = usize::MAX;
+                c
+            }
+            c if c.is_ascii_digit() && seen < digits.len() => {
+                seen += 1;
+                if seen <= leading {
+                    c
+                } else {
+                    exact_digits.next().map_or(c, char::from)
+                }
+            }
+            c => c,
+        })
+        .collect()
+}
+
 fn push_value(out: &mut String, value: f64) {
     if value.is_nan() {
         return out.push_str("NaN");
@@ -349,8 +395,7 @@ fn push_value(out: &mut String, value: f64) {
     if value.is_infinite() {
         return out.push_str(if 0.0 < value { "+Inf" } else { "-Inf" });
     }
-    // Rust's Debug has Python's digits and its bounds for the exponent form (1e-4 and 1e16).
-    let text = format!("{value:?}");
+    let text = python_digits(value);
     match (text.split_once('e'), text.find('.')) {
         (Some((mantissa, exponent)), _) => {
             let (sign, digits) = match exponent.strip_prefix('-') {

@@ -101,7 +101,6 @@ pub(crate) enum At {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RangeSelector {
     pub(crate) selector: Selector,
-    /// Where the selector stands without its range.
     pub(crate) range_ms: i64,
 }
 

@@ -44,8 +44,8 @@ pub enum EvalError {
     #[error(transparent)]
     Store(#[from] store::StoreError),
     #[error(
-        "query processing would hold more than {samples_max} samples; narrow the selector or the \
-         range, or take a longer step"
+        "query processing would load too many samples into memory: more than {samples_max}; narrow \
+         the selector or the range, or take a longer step"
     )]
     TooManySamples { samples_max: usize },
     #[error("a range of {steps} steps exceeds the limit of {steps_max}; take a longer step")]
@@ -70,7 +70,8 @@ pub enum EvalError {
         second: String,
     },
     #[error(
-        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+        "multiple matches for labels: many-to-one matching must be explicit \
+         (group_left/group_right)"
     )]
     ImplicitManyToOne,
     #[error("multiple matches for labels: grouping labels must ensure unique matches")]

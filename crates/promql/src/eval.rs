@@ -14,6 +14,7 @@ mod fold;
 mod histogram;
 mod instant_function;
 mod label_function;
+mod label_subset;
 mod matching;
 mod meter;
 mod ordering;

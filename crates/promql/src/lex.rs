@@ -146,7 +146,7 @@ impl Lexer<'_> {
     }
 
     fn symbol(&mut self, c: char) -> Result<TokenKind, String> {
-        const SYMBOLS: [(&str, TokenKind); 24] = [
+        const SYMBOLS: [(&str, TokenKind); 23] = [
             ("=~", TokenKind::Matches),
             ("!~", TokenKind::NotMatches),
             ("==", TokenKind::Equal),
@@ -170,7 +170,6 @@ impl Lexer<'_> {
             ("/", TokenKind::Slash),
             ("%", TokenKind::Percent),
             ("^", TokenKind::Caret),
-            (":", TokenKind::Colon),
         ];
         let Some((symbol, kind)) = SYMBOLS
             .into_iter()

@@ -7,7 +7,8 @@
 //! let expr = parse("1 + 1").expect("a valid expression");
 //! let at = model::Timestamp::from_millis(0);
 //! let evaluated = eval_instant(&store.snapshot(), &expr, at, &EvalOptions::default());
-//! assert!(matches!(evaluated.expect("it evaluates").value, Value::Scalar(two) if two.value == 2.0));
+//! let value = evaluated.expect("it evaluates").value;
+//! assert!(matches!(value, Value::Scalar(two) if two.value == 2.0));
 //! ```
 //!
 //! The semantics are those of Prometheus 3 (left-open windows, the metric name dropped at the

@@ -407,7 +407,7 @@ async fn reload_loop(
                 let config = Arc::new(config);
                 app.set_config(Arc::clone(&config));
                 drop(configs.send(config).await);
-                app.judge.reload(&app);
+                app.judge.reload();
                 Ok(())
             }
             Err(error) => {

@@ -128,10 +128,6 @@ impl Block {
         let io = |source| StoreError::io("read the block", path)(source);
         let file = File::open(path).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
-        let tail_bytes = file_bytes.min(FOOTER_SEARCH_BYTES);
-        let mut tail = vec![0; tail_bytes as usize];
-        file.read_exact_at(&mut tail, file_bytes - tail_bytes)
-            .map_err(io)?;
         let mut block = Self {
             path: path.to_owned(),
             file,
@@ -146,12 +142,19 @@ impl Block {
             groups: HashMap::new(),
             damage: Arc::clone(damage),
         };
-        let mut end = tail.len();
-        while let Some((footer, before)) = last_footer(&tail[..end]) {
-            if block.read_contents(&footer, resolve, lists)? {
-                return Ok(block);
+        // The last footer is whole but for damage; only then is more of the file searched.
+        for search_bytes in [FOOTER_BYTES as u64, FOOTER_SEARCH_BYTES] {
+            let tail_bytes = file_bytes.min(search_bytes);
+            let Some(tail) = block.read_at(file_bytes - tail_bytes, tail_bytes)? else {
+                break;
+            };
+            let mut end = tail.len();
+            while let Some((footer, before)) = last_footer(&tail[..end]) {
+                if block.read_contents(&footer, resolve, lists)? {
+                    return Ok(block);
+                }
+                end = before;
             }
-            end = before;
         }
         Err(Unopened::Damaged { bytes: file_bytes })
     }

@@ -1,8 +1,8 @@
 //! Which series have which labels: postings by label name and value.
 //!
 //! Ids only grow, so postings are sorted lists that are appended to, and sets are merged.
-//! A list costs four bytes a label of a series, where a compressed bitmap gains only from some
-//! thousands of series a label value on; `docs/decisions/store-layout.md` has the sizes.
+//! A list costs four bytes a label of a series; a compressed bitmap would gain only where a label
+//! value has some thousands of series (`docs/decisions/store-layout.md`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

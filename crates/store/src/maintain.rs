@@ -34,7 +34,7 @@ pub(crate) fn maintain(shared: &Shared, now: Timestamp) -> Result<Maintenance, S
     }
     let oldest = now.minus(shared.options.retention);
     // Before anything is written: it makes room.
-    let dropped = drop_blocks(shared, oldest, &mut done);
+    let dropped = drop_blocks(shared, now, &mut done);
     match &shared.block_dir {
         Some(dir) => flush(shared, dir, now, &mut done)?,
         None => drop_chunks(shared, oldest),
@@ -47,12 +47,15 @@ pub(crate) fn maintain(shared: &Shared, now: Timestamp) -> Result<Maintenance, S
 }
 
 /// Deletes the blocks that are too old or too many, oldest first.
-fn drop_blocks(
-    shared: &Shared,
-    oldest: Timestamp,
-    done: &mut Maintenance,
-) -> Result<(), StoreError> {
+///
+/// Age is counted from the newest block, if that is older than the clock: a clock that jumps
+/// years ahead must not empty the store. Until a block with such times is written there are
+/// hours to set it right.
+fn drop_blocks(shared: &Shared, now: Timestamp, done: &mut Maintenance) -> Result<(), StoreError> {
     let blocks = Arc::clone(&shared.current.get().blocks);
+    let newest = blocks.iter().map(|block| block.max).max();
+    let now = newest.map_or(now, |newest| newest.min(now));
+    let oldest = now.minus(shared.options.retention);
     let mut bytes: u64 = blocks.iter().map(|block| block.bytes()).sum();
     let bytes_max = shared.options.bytes_max.unwrap_or(u64::MAX);
     for block in blocks.iter() {
@@ -147,35 +150,47 @@ fn truncate(
 /// Seals what is older than `cut` and ends the log's segment: what is logged later is not in
 /// the state returned. `None` when nothing is that old.
 fn seal_before(shared: &Shared, cut: Timestamp) -> Option<(u64, Arc<State>)> {
-    let mut writer = shared.writer();
-    let state = shared.current.get();
-    let mut found = false;
-    for (id, group) in state.groups.iter().enumerate() {
-        let id = GroupId(id as u32);
-        found |= group.chunks.first().is_some_and(|chunk| chunk.min < cut);
-        if group.rows.first().is_some_and(|row| row.at < cut) {
-            found = true;
-            writer.seal(&shared.current, id);
-        }
-        let is_old = |loose: &Loose| loose.stage.first().is_some_and(|&(at, _)| at < cut);
-        let has_old = |loose: &Loose| loose.chunks.iter().any(|chunk| chunk.min < cut);
-        found |= group
-            .loose
-            .values()
-            .any(|loose| is_old(loose) || has_old(loose));
-        if group.loose.values().any(|loose| is_old(loose)) {
-            shared.current.change(|state| {
-                let loose = Arc::make_mut(&mut state.group_mut(id).loose);
-                for (&series, loose) in loose.iter_mut().filter(|(_, loose)| is_old(loose)) {
-                    Arc::make_mut(loose).seal(series);
-                }
-            });
-        }
+    let n_groups = shared.current.get().groups.len();
+    // Group by group, so that appending goes on in between …
+    for id in 0..n_groups {
+        seal_group(&mut shared.writer(), shared, GroupId(id as u32), cut);
     }
-    drop(state);
+    // … and once more in one go for what came meanwhile, which is little.
+    let mut writer = shared.writer();
+    let mut found = false;
+    for id in 0..shared.current.get().groups.len() {
+        found |= seal_group(&mut writer, shared, GroupId(id as u32), cut);
+    }
     let wal = writer.wal.as_mut().filter(|_| found)?;
     let segment = wal.roll();
     Some((segment, shared.current.get()))
+}
+
+/// True when the group has sealed samples older than `cut`.
+fn seal_group(writer: &mut Writer, shared: &Shared, id: GroupId, cut: Timestamp) -> bool {
+    let group = Arc::clone(&shared.current.get().groups[id.0 as usize]);
+    let mut found = group.chunks.first().is_some_and(|chunk| chunk.min < cut);
+    let loose_is_old = |loose: &Loose| loose.stage.first().is_some_and(|&(at, _)| at < cut);
+    let old_rows = group.rows.first().is_some_and(|row| row.at < cut);
+    let old_loose = group.loose.values().any(|loose| loose_is_old(loose));
+    found |= group
+        .loose
+        .values()
+        .any(|loose| loose.chunks.iter().any(|chunk| chunk.min < cut));
+    drop(group);
+    if old_rows {
+        writer.seal(&shared.current, id);
+    }
+    if old_loose {
+        shared.current.change(|state| {
+            let loose = Arc::make_mut(&mut state.group_mut(id).loose);
+            let old = loose.iter_mut().filter(|(_, loose)| loose_is_old(loose));
+            for (&series, loose) in old {
+                Arc::make_mut(loose).seal(series);
+            }
+        });
+    }
+    found || old_rows || old_loose
 }
 
 fn chunks(state: &State) -> impl Iterator<Item = &Arc<Chunk>> {

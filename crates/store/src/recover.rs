@@ -57,6 +57,9 @@ pub(crate) fn open(
     let lock = FolderLock::take(dir)?;
     let block_dir = dir.join(BLOCK_FOLDER);
     make_folder(&block_dir)?;
+    let mut wal = Wal::open(dir.join(WAL_FOLDER), options.wal_segment_bytes)?;
+    // The names of the two folders.
+    disk::sync_folder(dir).map_err(StoreError::io("sync the data folder", dir))?;
     let mut recovery = Recovery::default();
     let damage = Arc::new(DamageLog::default());
     let current = Current::default();
@@ -72,7 +75,6 @@ pub(crate) fn open(
         .collect();
     current.change(|state| state.blocks = Arc::new(blocks));
 
-    let mut wal = Wal::open(dir.join(WAL_FOLDER), options.wal_segment_bytes)?;
     let oldest = now.minus(options.retention);
     let writer_cell = std::cell::RefCell::new(&mut writer);
     let replay = wal.replay(

@@ -15,7 +15,8 @@ pub struct Recovery {
     pub records: usize,
     /// Samples that the WAL gave back to the head; those that blocks already hold not counted.
     pub samples: usize,
-    /// What could not be read. It is left where it is or moved aside, never deleted.
+    /// What could not be read, at most a hundred places. It is left where it is or put aside,
+    /// never deleted.
     pub damage: Vec<Damage>,
 }
 

@@ -23,6 +23,7 @@ pub struct Snapshot {
 }
 
 /// The series of a query, and where they stand in the order of labels.
+#[derive(Default)]
 struct Matched {
     ids: Vec<SeriesId>,
     groups: Vec<GroupId>,
@@ -165,25 +166,21 @@ impl Snapshot {
             .index
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let all = index.ranks();
-        let ids = index.matching(matchers);
-        let (mut groups, mut labels, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
-        for &id in &ids {
-            // Postings hold no dropped series.
-            groups.push(index.group(id).expect("a posting names a series"));
-            labels.push(index.labels(id).expect("a posting names a series").clone());
-            ranks.push(all[id.0 as usize]);
-        }
-        // A group that came after this snapshot has nothing in it.
+        let ranks = index.ranks();
         let n_groups = self.state.groups.len();
-        let known = |place: usize| (groups[place].0 as usize) < n_groups;
-        let places: Vec<usize> = (0..ids.len()).filter(|&place| known(place)).collect();
-        Matched {
-            ids: places.iter().map(|&place| ids[place]).collect(),
-            groups: places.iter().map(|&place| groups[place]).collect(),
-            labels: places.iter().map(|&place| labels[place].clone()).collect(),
-            ranks: places.iter().map(|&place| ranks[place]).collect(),
+        let mut matched = Matched::default();
+        for id in index.matching(matchers) {
+            let group = index.group(id).expect("a posting names a series");
+            // A group that came after this snapshot has nothing in it.
+            if (group.0 as usize) < n_groups {
+                let labels = index.labels(id).expect("a posting names a series");
+                matched.ids.push(id);
+                matched.groups.push(group);
+                matched.labels.push(labels.clone());
+                matched.ranks.push(ranks[id.0 as usize]);
+            }
         }
+        matched
     }
 
     /// By id: whether a chunk or a block that overlaps the range has samples of the series.

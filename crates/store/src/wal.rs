@@ -159,6 +159,10 @@ impl Wal {
         for (&number, segment) in &mut self.segments {
             let path = path_of(&self.dir, number);
             let bytes = fs::read(&path).map_err(StoreError::io("read the WAL segment", &path))?;
+            // A killed process leaves bytes in the page cache that were never synced.
+            File::open(&path)
+                .and_then(|file| disk::sync_data(&file))
+                .map_err(StoreError::io("sync the WAL segment", &path))?;
             replay.segments += 1;
             let mut decoder = Decoder::default();
             for piece in pieces(&bytes) {

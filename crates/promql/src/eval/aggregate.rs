@@ -2,43 +2,17 @@
 
 use std::collections::HashMap;
 
-use model::{Labels, METRIC_NAME};
+use model::Labels;
 
 use super::Evaluator;
 use super::fold::{
     CountFold, DeviationFold, Fold, GroupFold, MaxFold, MeanFold, MinFold, SumFold, VarianceFold,
 };
+use super::label_subset::LabelSubset;
 use super::row::{Row, is_present};
 use super::steps::Steps;
 use crate::EvalError;
-use crate::ast::{Aggregate, AggregateOp, Grouping};
-
-/// Which labels make a group.
-#[derive(Clone, Debug)]
-pub(super) enum GroupLabels {
-    Keep(Vec<Box<str>>),
-    Drop(Vec<Box<str>>),
-}
-
-impl GroupLabels {
-    pub(super) fn of(grouping: &Grouping) -> Self {
-        match grouping {
-            Grouping::By(labels) => Self::Keep(labels.clone()),
-            Grouping::Without(labels) => Self::Drop(with_metric_name(labels)),
-        }
-    }
-
-    pub(super) fn apply(&self, labels: &Labels) -> Labels {
-        match self {
-            Self::Keep(names) => labels.keep(names),
-            Self::Drop(names) => labels.drop(names),
-        }
-    }
-}
-
-pub(super) fn with_metric_name(labels: &[Box<str>]) -> Vec<Box<str>> {
-    labels.iter().cloned().chain([METRIC_NAME.into()]).collect()
-}
+use crate::ast::{Aggregate, AggregateOp};
 
 /// The groups of an aggregation in the order of their first series.
 #[derive(Debug)]
@@ -107,12 +81,12 @@ impl Evaluator<'_> {
     }
 
     fn fold<F: Fold>(&self, aggregate: &Aggregate, steps: Steps) -> Result<Vec<Row>, EvalError> {
-        let group_labels = GroupLabels::of(&aggregate.grouping);
+        let subset = LabelSubset::of_group(&aggregate.grouping);
         let mut groups: Groups<Vec<F>> = Groups::new();
         let mut charge = self.meter.charge(0)?;
         self.each_row(&aggregate.inner, steps, &mut |row| {
             let count_before = groups.groups.len();
-            let labels = group_labels.apply(&row.labels);
+            let labels = subset.apply(&row.labels);
             let group = groups.entry(labels, row.drop_name, || vec![F::default(); steps.count]);
             for (fold, &value) in group.content.iter_mut().zip(&row.values) {
                 if is_present(value) {

@@ -138,7 +138,7 @@ impl Evaluator<'_> {
                 return Ok(Operand::Scalars(values));
             }
             (Operand::Rows(rows), Operand::Rows(others)) => {
-                for row in self.match_vectors(binary, &rows, &others, steps)? {
+                for row in self.match_vectors(binary, rows, others, steps)? {
                     result.push(row)?;
                 }
             }

@@ -2,8 +2,9 @@
 
 use model::{format_float, parse_float};
 
-use super::aggregate::{GroupLabels, Groups};
+use super::aggregate::Groups;
 use super::bucket::{Bucket, Buckets};
+use super::label_subset::LabelSubset;
 use super::row::{Row, absent, is_present};
 use super::steps::Steps;
 use super::{Evaluator, Sink};
@@ -110,7 +111,7 @@ impl Evaluator<'_> {
         vector: &Node,
         steps: Steps,
     ) -> Result<Groups<Vec<BucketRow>>, EvalError> {
-        let group_labels = GroupLabels::Drop(vec![BUCKET_LABEL.into()]);
+        let subset = LabelSubset::Drop(vec![BUCKET_LABEL.into()]);
         let mut groups: Groups<Vec<BucketRow>> = Groups::new();
         let mut charge = self.meter.charge(0)?;
         self.each_row(vector, steps, &mut |row| {
@@ -120,7 +121,7 @@ impl Evaluator<'_> {
                 return Ok(());
             };
             charge.add(row.values.len())?;
-            let labels = group_labels.apply(&row.labels);
+            let labels = subset.apply(&row.labels);
             groups
                 .entry(labels, row.drop_name, Vec::new)
                 .content

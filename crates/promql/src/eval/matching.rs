@@ -5,67 +5,34 @@ use std::collections::HashMap;
 use model::Labels;
 
 use super::Evaluator;
-use super::aggregate::with_metric_name;
 use super::binary::arithmetic;
+use super::label_subset::LabelSubset;
+use super::meter::Rows;
 use super::row::{self, Row, absent, is_present};
 use super::steps::Steps;
 use crate::EvalError;
 use crate::ast::{Binary, BinaryOp, Group, Matching};
 
-/// The labels by which series of both sides find each other.
-enum Signature {
-    On(Vec<Box<str>>),
-    /// The ignored labels and the metric's name.
-    Ignoring(Vec<Box<str>>),
-}
-
-impl Signature {
-    fn new(matching: &Matching) -> Self {
-        if matching.on {
-            Self::On(matching.labels.clone())
-        } else {
-            Self::Ignoring(with_metric_name(&matching.labels))
-        }
-    }
-
-    fn of(&self, labels: &Labels) -> Labels {
-        match self {
-            Self::On(names) => labels.keep(names),
-            Self::Ignoring(names) => labels.drop(names),
-        }
-    }
-
-    fn index(&self, rows: &[Row]) -> HashMap<Labels, Vec<usize>> {
-        let mut index: HashMap<Labels, Vec<usize>> = HashMap::new();
-        for (position, row) in rows.iter().enumerate() {
-            index
-                .entry(self.of(&row.labels))
-                .or_default()
-                .push(position);
-        }
-        index
-    }
-}
-
 impl Evaluator<'_> {
     pub(super) fn match_vectors(
         &self,
         binary: &Binary,
-        lhs: &[Row],
-        rhs: &[Row],
+        lhs: Rows<'_>,
+        rhs: Rows<'_>,
         steps: Steps,
     ) -> Result<Vec<Row>, EvalError> {
         let matching = binary
             .matching
             .as_ref()
             .expect("the checker sets it between two vectors");
-        let signature = Signature::new(matching);
+        let signature = LabelSubset::of_signature(matching);
         match binary.op {
-            BinaryOp::And => Ok(filter(lhs, rhs, &signature, steps, true)),
-            BinaryOp::Unless => Ok(filter(lhs, rhs, &signature, steps, false)),
+            BinaryOp::And => Ok(filter(lhs.release(), &rhs, &signature, steps, true)),
+            BinaryOp::Unless => Ok(filter(lhs.release(), &rhs, &signature, steps, false)),
             BinaryOp::Or => {
-                let mut rows = lhs.to_vec();
-                rows.extend(filter(rhs, lhs, &signature, steps, false));
+                let others = filter(rhs.release(), &lhs, &signature, steps, false);
+                let mut rows = lhs.release();
+                rows.extend(others);
                 row::merge(rows)
             }
             _ => {
@@ -75,32 +42,66 @@ impl Evaluator<'_> {
                     signature,
                     steps,
                 };
-                pairing.join(lhs, rhs, &|| self.options.cancel.check())
+                self.join(&pairing, &lhs, &rhs)
             }
         }
+    }
+
+    /// Each series of the "many" side meets the one series of the other side with its signature.
+    /// One-to-one is many-to-one where "many" must turn out to be one.
+    fn join(&self, pairing: &Pairing<'_>, lhs: &[Row], rhs: &[Row]) -> Result<Vec<Row>, EvalError> {
+        let (many, one) = if pairing.many_is_left() {
+            (lhs, rhs)
+        } else {
+            (rhs, lhs)
+        };
+        let mut partners: HashMap<Labels, Partners<'_>> = HashMap::new();
+        for row in one {
+            partners
+                .entry(pairing.signature.apply(&row.labels))
+                .or_insert_with(|| Partners::new(pairing.steps))
+                .add(row);
+        }
+        let both: Vec<bool> = presence(many, pairing.steps)
+            .into_iter()
+            .zip(presence(one, pairing.steps))
+            .map(|(many, one)| many && one)
+            .collect();
+        pairing.check_one_side(partners.values(), &both)?;
+        let mut claims = Claims::default();
+        let mut results = Rows::new(&self.meter);
+        for row in many {
+            self.options.cancel.check()?;
+            let signature = pairing.signature.apply(&row.labels);
+            if let Some(partners) = partners.get(&signature) {
+                for result in pairing.pair(row, &signature, partners, &mut claims)? {
+                    results.push(result)?;
+                }
+            }
+        }
+        row::merge(results.release())
     }
 }
 
 /// The rows, at the steps where the other side has (or lacks) a series with the same signature.
 fn filter(
-    rows: &[Row],
+    rows: Vec<Row>,
     others: &[Row],
-    signature: &Signature,
+    signature: &LabelSubset,
     steps: Steps,
     wanted: bool,
 ) -> Vec<Row> {
     let mut there: HashMap<Labels, Vec<bool>> = HashMap::new();
     for other in others {
         let there = there
-            .entry(signature.of(&other.labels))
+            .entry(signature.apply(&other.labels))
             .or_insert_with(|| vec![false; steps.count]);
         mark_present(other, there);
     }
     let nowhere = vec![false; steps.count];
-    rows.iter()
-        .map(|row| {
-            let there = there.get(&signature.of(&row.labels)).unwrap_or(&nowhere);
-            let mut row = row.clone();
+    rows.into_iter()
+        .map(|mut row| {
+            let there = there.get(&signature.apply(&row.labels)).unwrap_or(&nowhere);
             row.map_steps(|step, value| {
                 if there[step] == wanted {
                     value
@@ -126,137 +127,175 @@ fn presence(rows: &[Row], steps: Steps) -> Vec<bool> {
     marks
 }
 
+/// The series of the "one" side that share a signature, by the steps at which each is there.
+///
+/// Series come and go, so there may be many, but only one at a step: pairing costs the steps once,
+/// however often a series was replaced by the next.
+struct Partners<'r> {
+    rows: Vec<&'r Row>,
+    /// Position in `rows`, [`Partners::NOBODY`] where no series is there.
+    at: Vec<u32>,
+    /// Two series at one step, by step; empty as long as there are none.
+    clashes: Vec<Option<[u32; 2]>>,
+}
+
+impl<'r> Partners<'r> {
+    const NOBODY: u32 = u32::MAX;
+
+    fn new(steps: Steps) -> Self {
+        Self {
+            rows: Vec::new(),
+            at: vec![Self::NOBODY; steps.count],
+            clashes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, row: &'r Row) {
+        let position = u32::try_from(self.rows.len()).expect("fewer than 2^32 rows");
+        self.rows.push(row);
+        let steps = row.values.len();
+        for (step, (at, &value)) in self.at.iter_mut().zip(&row.values).enumerate() {
+            if !is_present(value) {
+                continue;
+            }
+            if *at != Self::NOBODY {
+                self.clashes.resize(steps, None);
+                self.clashes[step].get_or_insert([*at, position]);
+            }
+            *at = position;
+        }
+    }
+}
+
+/// The steps for which a result has been claimed, filtered away or not.
+#[derive(Debug, Default)]
+struct Claims {
+    positions: HashMap<Labels, usize>,
+    steps: Vec<Vec<bool>>,
+}
+
+impl Claims {
+    fn position(&mut self, labels: &Labels, steps: Steps) -> usize {
+        let next = self.steps.len();
+        let position = *self.positions.entry(labels.clone()).or_insert(next);
+        if position == next {
+            self.steps.push(vec![false; steps.count]);
+        }
+        position
+    }
+}
+
 /// An arithmetic operator or a comparison between two vectors.
 struct Pairing<'b> {
     binary: &'b Binary,
     matching: &'b Matching,
-    signature: Signature,
+    signature: LabelSubset,
     steps: Steps,
 }
 
 impl Pairing<'_> {
-    /// Each series of the "many" side meets the one series of the other side with its signature.
-    /// One-to-one is many-to-one where "many" must turn out to be one.
-    fn join(
-        &self,
-        lhs: &[Row],
-        rhs: &[Row],
-        check_cancelled: &dyn Fn() -> Result<(), EvalError>,
-    ) -> Result<Vec<Row>, EvalError> {
-        let many_is_left = !matches!(self.matching.group, Group::Right(_));
-        let (many, one) = if many_is_left { (lhs, rhs) } else { (rhs, lhs) };
-        let ones = self.signature.index(one);
-        self.check_one_side(many, one, &ones, many_is_left)?;
-        // Steps that a result has been claimed for, filtered away or not.
-        let mut claims: HashMap<Labels, Vec<bool>> = HashMap::new();
-        let mut results = Vec::with_capacity(many.len());
-        for row in many {
-            check_cancelled()?;
-            let signature = self.signature.of(&row.labels);
-            for &partner in ones.get(&signature).map_or(&[][..], Vec::as_slice) {
-                let partner = &one[partner];
-                let labels = self.result_labels(row, partner);
-                let one_to_one = self.matching.group == Group::OneToOne;
-                let claim = if one_to_one { &signature } else { &labels };
-                let claimed = claims
-                    .entry(claim.clone())
-                    .or_insert_with(|| vec![false; self.steps.count]);
-                results.push(Row {
-                    values: self.pair(row, partner, many_is_left, claimed)?,
-                    labels,
-                    drop_name: row.drop_name || self.binary.returns_bool,
-                });
-            }
-        }
-        row::merge(results)
+    fn many_is_left(&self) -> bool {
+        !matches!(self.matching.group, Group::Right(_))
     }
 
     /// At a step where both sides have series, no two of the "one" side may share a signature.
-    fn check_one_side(
+    fn check_one_side<'p>(
         &self,
-        many: &[Row],
-        one: &[Row],
-        ones: &HashMap<Labels, Vec<usize>>,
-        many_is_left: bool,
+        partners: impl Iterator<Item = &'p Partners<'p>>,
+        both: &[bool],
     ) -> Result<(), EvalError> {
-        if ones.values().all(|rows| rows.len() == 1) {
-            return Ok(());
+        let first = partners
+            .flat_map(|partners| {
+                let clashes = partners.clashes.iter().zip(both).enumerate();
+                clashes.filter_map(|(step, (clash, &both))| {
+                    let pair = clash.filter(|_| both)?;
+                    Some((step, pair.map(|position| partners.rows[position as usize])))
+                })
+            })
+            // The first by step and labels, so that the same data gives the same error.
+            .min_by(|(a, [one, _]), (b, [other, _])| {
+                a.cmp(b).then_with(|| one.labels.cmp(&other.labels))
+            });
+        match first {
+            Some((_, [first, second])) => Err(self.many_to_many(first, second)),
+            None => Ok(()),
         }
-        let both: Vec<bool> = presence(many, self.steps)
-            .into_iter()
-            .zip(presence(one, self.steps))
-            .map(|(many, one)| many && one)
-            .collect();
-        // The first by position, so that the same data gives the same error.
-        let mut shared: Vec<&Vec<usize>> = ones.values().filter(|rows| rows.len() > 1).collect();
-        shared.sort();
-        for rows in shared {
-            for step in (0..self.steps.count).filter(|&step| both[step]) {
-                let mut present = rows
-                    .iter()
-                    .map(|&index| &one[index])
-                    .filter(|row| is_present(row.values[step]));
-                if let (Some(first), Some(second)) = (present.next(), present.next()) {
-                    return Err(self.many_to_many(first, second, many_is_left));
-                }
-            }
-        }
-        Ok(())
     }
 
-    fn many_to_many(&self, first: &Row, second: &Row, many_is_left: bool) -> EvalError {
-        let group = if self.matching.on {
-            first.labels.keep(&self.matching.labels)
-        } else {
-            self.signature.of(&first.labels)
-        };
+    fn many_to_many(&self, first: &Row, second: &Row) -> EvalError {
+        let group = self.signature.apply(&first.labels);
         let mut pair = [in_braces(&first.labels), in_braces(&second.labels)];
         pair.sort();
         let [first, second] = pair;
         EvalError::ManyToMany {
             group: in_braces(&group),
-            side: if many_is_left { "right" } else { "left" },
+            side: if self.many_is_left() { "right" } else { "left" },
             first,
             second,
         }
     }
 
+    /// The results of one series: one, or one for each partner whose labels it takes.
     fn pair(
         &self,
         many: &Row,
-        one: &Row,
-        many_is_left: bool,
-        claimed: &mut [bool],
-    ) -> Result<Vec<f64>, EvalError> {
-        let Binary {
-            op, returns_bool, ..
-        } = *self.binary;
-        let filters = op.is_comparison() && !returns_bool;
-        let mut values = vec![absent(); self.steps.count];
-        for (step, (&many, &one)) in many.values.iter().zip(&one.values).enumerate() {
-            if !is_present(many) || !is_present(one) {
+        signature: &Labels,
+        partners: &Partners<'_>,
+        claims: &mut Claims,
+    ) -> Result<Vec<Row>, EvalError> {
+        let takes_labels = match &self.matching.group {
+            Group::OneToOne => false,
+            Group::Left(included) | Group::Right(included) => !included.is_empty(),
+        };
+        let mut results: Vec<Row> = Vec::new();
+        // Position in `results` and in `claims`, by partner.
+        let mut places: HashMap<u32, (usize, usize)> = HashMap::new();
+        for (step, &value) in many.values.iter().enumerate() {
+            let partner = partners.at[step];
+            if !is_present(value) || partner == Partners::NOBODY {
                 continue;
             }
-            if std::mem::replace(&mut claimed[step], true) {
+            let row = partners.rows[partner as usize];
+            let place = if takes_labels { partner } else { 0 };
+            let (result, claim) = *places.entry(place).or_insert_with(|| {
+                let labels = self.result_labels(many, row);
+                let one_to_one = self.matching.group == Group::OneToOne;
+                let claimed = if one_to_one { signature } else { &labels };
+                let claim = claims.position(claimed, self.steps);
+                results.push(Row {
+                    labels,
+                    drop_name: many.drop_name || self.binary.returns_bool,
+                    values: vec![absent(); self.steps.count],
+                });
+                (results.len() - 1, claim)
+            });
+            if std::mem::replace(&mut claims.steps[claim][step], true) {
                 return Err(match self.matching.group {
                     Group::OneToOne => EvalError::ImplicitManyToOne,
                     Group::Left(_) | Group::Right(_) => EvalError::GroupingNotUnique,
                 });
             }
-            let (lhs, rhs) = if many_is_left {
-                (many, one)
-            } else {
-                (one, many)
-            };
-            let result = arithmetic(op, lhs, rhs);
-            values[step] = match (filters, result == 0.0) {
-                (false, _) => result,
-                // A comparison that holds lets the left value through.
-                (true, false) => lhs,
-                (true, true) => absent(),
-            };
+            results[result].values[step] = self.value(value, row.values[step]);
         }
-        Ok(values)
+        Ok(results)
+    }
+
+    fn value(&self, many: f64, one: f64) -> f64 {
+        let Binary {
+            op, returns_bool, ..
+        } = *self.binary;
+        let (lhs, rhs) = if self.many_is_left() {
+            (many, one)
+        } else {
+            (one, many)
+        };
+        let result = arithmetic(op, lhs, rhs);
+        match (op.is_comparison() && !returns_bool, result == 0.0) {
+            (false, _) => result,
+            // A comparison that holds lets the left value through.
+            (true, false) => lhs,
+            (true, true) => absent(),
+        }
     }
 
     fn result_labels(&self, many: &Row, one: &Row) -> Labels {

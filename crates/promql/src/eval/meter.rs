@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
-use super::Row;
+use super::row::{Row, is_present};
 use crate::EvalError;
 
 /// Counts samples and values held at once.
@@ -39,6 +39,12 @@ impl Meter {
         self.samples_max.saturating_sub(self.held.get())
     }
 
+    pub(super) fn exceeded(&self) -> EvalError {
+        EvalError::TooManySamples {
+            samples_max: self.samples_max,
+        }
+    }
+
     pub(super) fn charge(&self, amount: usize) -> Result<Charge<'_>, EvalError> {
         let mut charge = Charge {
             meter: self,
@@ -52,9 +58,7 @@ impl Meter {
 impl Charge<'_> {
     pub(super) fn add(&mut self, amount: usize) -> Result<(), EvalError> {
         if amount > self.meter.left() {
-            return Err(EvalError::TooManySamples {
-                samples_max: self.meter.samples_max,
-            });
+            return Err(self.meter.exceeded());
         }
         self.amount += amount;
         self.meter.held.set(self.meter.held.get() + amount);
@@ -77,7 +81,11 @@ impl<'m> Rows<'m> {
         }
     }
 
+    /// A row without any value is not kept: a filter leaves many of those.
     pub(super) fn push(&mut self, row: Row) -> Result<(), EvalError> {
+        if !row.values.iter().any(|&value| is_present(value)) {
+            return Ok(());
+        }
         self.charge.add(row.values.len())?;
         self.rows.push(row);
         Ok(())

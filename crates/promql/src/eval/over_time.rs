@@ -157,7 +157,7 @@ fn line(window: Window<'_>, origin: i64) -> Line {
         };
     }
     let [mut x, mut y, mut xy, mut xx] = [Sum::default(); 4];
-    let seconds = |at: &Timestamp| (at.as_millis() - origin) as f64 / 1000.0;
+    let seconds = |at: &Timestamp| at.as_millis().saturating_sub(origin) as f64 / 1000.0;
     for (at, &value) in window.timestamps.iter().map(seconds).zip(window.values) {
         x.add(at);
         y.add(value);

@@ -20,6 +20,10 @@ pub(super) struct Window<'a> {
     pub(super) values: &'a [f64],
 }
 
+/// A window may be months long and slide ten thousand times: one series can take minutes. A million
+/// samples take some milliseconds, 0.1 s where they must be sorted.
+const SAMPLES_BETWEEN_CHECKS: usize = 1_000_000;
+
 /// How a function works on a window.
 enum Kernel<'a> {
     /// [`absent`] where the window is too short.
@@ -73,14 +77,12 @@ impl Evaluator<'_> {
         let keeps_name = matches!(call.function.name, "first_over_time" | "last_over_time");
         let counts = matches!(call.function.name, "rate" | "increase");
         self.each_window_series(matrix, steps, &mut |series, windows| {
-            let values: Vec<f64> = match &kernel {
+            let values = match &kernel {
                 Kernel::Increase(increase) => increase.over(series, windows),
-                Kernel::Plain(function) => each_window(series, windows)
-                    .map(|(_, window)| window.map_or(absent(), function))
-                    .collect(),
-                Kernel::Stepwise(function) => each_window(series, windows)
-                    .map(|(step, window)| window.map_or(absent(), |w| function(step, w)))
-                    .collect(),
+                Kernel::Plain(function) => {
+                    self.each_window(series, windows, |_, window| function(window))?
+                }
+                Kernel::Stepwise(function) => self.each_window(series, windows, function)?,
             };
             if !values.iter().any(|&value| is_present(value)) {
                 return Ok(());
@@ -94,6 +96,32 @@ impl Evaluator<'_> {
                 values,
             })
         })
+    }
+
+    /// The value of every window; [`absent`] where no sample is in it.
+    fn each_window(
+        &self,
+        series: &WindowSeries,
+        windows: &Windows,
+        function: impl Fn(usize, Window<'_>) -> f64,
+    ) -> Result<Vec<f64>, EvalError> {
+        let mut samples = 0;
+        let each = windows.iter().enumerate().map(|(step, window)| {
+            samples += window.len();
+            if samples > SAMPLES_BETWEEN_CHECKS {
+                samples = 0;
+                self.options.cancel.check()?;
+            }
+            if window.is_empty() {
+                return Ok(absent());
+            }
+            let view = Window {
+                timestamps: &series.timestamps[window.clone()],
+                values: &series.values[window.clone()],
+            };
+            Ok(function(step, view))
+        });
+        each.collect()
     }
 
     fn kernel(&self, call: &Call, steps: Steps) -> Result<Kernel<'_>, EvalError> {
@@ -159,20 +187,6 @@ impl Evaluator<'_> {
             ),
         );
     }
-}
-
-/// Each step with its window, `None` when no sample is in it.
-fn each_window<'s>(
-    series: &'s WindowSeries,
-    windows: &'s Windows,
-) -> impl Iterator<Item = (usize, Option<Window<'s>>)> {
-    windows.iter().enumerate().map(|(step, window)| {
-        let window = (!window.is_empty()).then(|| Window {
-            timestamps: &series.timestamps[window.clone()],
-            values: &series.values[window.clone()],
-        });
-        (step, window)
-    })
 }
 
 fn range_argument(call: &Call) -> &Node {

@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::aggregate::{GroupLabels, Groups};
+use super::aggregate::Groups;
+use super::label_subset::LabelSubset;
 use super::row::{Row, absent, is_present};
 use super::steps::Steps;
 use super::{Evaluator, ordering};
@@ -16,11 +17,11 @@ impl Evaluator<'_> {
     /// group. An instant query gives the series in the order of their rank.
     pub(super) fn rank(&self, aggregate: &Aggregate, steps: Steps) -> Result<Vec<Row>, EvalError> {
         let limits = check_counts(&self.scalars(param(aggregate), steps)?)?;
-        let group_labels = GroupLabels::of(&aggregate.grouping);
+        let subset = LabelSubset::of_group(&aggregate.grouping);
         let rows = self.rows(&aggregate.inner, steps)?;
         let mut groups: Groups<Vec<usize>> = Groups::new();
         for (index, row) in rows.iter().enumerate() {
-            let labels = group_labels.apply(&row.labels);
+            let labels = subset.apply(&row.labels);
             let group = groups.entry(labels, false, Vec::new);
             group.content.push(index);
         }
@@ -73,11 +74,11 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, EvalError> {
         let quantiles = self.scalars(param(aggregate), steps)?;
         self.warn_of_quantiles(&quantiles, param(aggregate));
-        let group_labels = GroupLabels::of(&aggregate.grouping);
+        let subset = LabelSubset::of_group(&aggregate.grouping);
         let rows = self.rows(&aggregate.inner, steps)?;
         let mut groups: Groups<Vec<usize>> = Groups::new();
         for (index, row) in rows.iter().enumerate() {
-            let labels = group_labels.apply(&row.labels);
+            let labels = subset.apply(&row.labels);
             let group = groups.entry(labels, row.drop_name, Vec::new);
             group.content.push(index);
         }
@@ -114,12 +115,12 @@ impl Evaluator<'_> {
                 name: label.to_string(),
             });
         }
-        let group_labels = match GroupLabels::of(&aggregate.grouping) {
-            GroupLabels::Keep(mut names) => {
+        let subset = match LabelSubset::of_group(&aggregate.grouping) {
+            LabelSubset::Keep(mut names) => {
                 names.push((*label).into());
-                GroupLabels::Keep(names)
+                LabelSubset::Keep(names)
             }
-            without @ GroupLabels::Drop(_) => without,
+            without @ LabelSubset::Drop(_) => without,
         };
         let mut groups: Groups<Vec<f64>> = Groups::new();
         let mut charge = self.meter.charge(0)?;
@@ -133,7 +134,7 @@ impl Evaluator<'_> {
                 let labels = labels_of.entry(value.to_bits()).or_insert_with(|| {
                     let mut labels = row.labels.builder();
                     labels.set(&*label, decimal(value));
-                    group_labels.apply(&labels.build())
+                    subset.apply(&labels.build())
                 });
                 let count_before = groups.groups.len();
                 let group = groups.entry(labels.clone(), row.drop_name, || {

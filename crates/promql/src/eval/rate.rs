@@ -67,8 +67,8 @@ impl Increase {
         }
         let (first_at, last_at) = (timestamps[0].as_millis(), timestamps[last].as_millis());
         let start = end.saturating_sub(self.range_ms);
-        let mut to_start = (first_at - start) as f64 / 1000.0;
-        let mut to_end = (end - last_at) as f64 / 1000.0;
+        let mut to_start = first_at.saturating_sub(start) as f64 / 1000.0;
+        let mut to_end = end.saturating_sub(last_at) as f64 / 1000.0;
         let sampled = (last_at - first_at) as f64 / 1000.0;
         let distance = sampled / last as f64;
         // 1.1: jitter of a scrape must not decide whether the window counts as covered.

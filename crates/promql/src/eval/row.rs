@@ -50,17 +50,19 @@ impl Row {
     }
 }
 
-/// Joins rows with the same labels. They must not have a value at the same step.
+/// Joins rows with the same labels, unless only one of them is to lose its name: then they are two
+/// series in the end. What is joined must not have a value at the same step.
 pub(super) fn merge(rows: Vec<Row>) -> Result<Vec<Row>, EvalError> {
     let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
-    let mut positions: HashMap<Labels, usize> = HashMap::with_capacity(rows.len());
+    let mut positions: HashMap<(Labels, bool), usize> = HashMap::with_capacity(rows.len());
     for row in rows {
-        let position = *positions.entry(row.labels.clone()).or_insert(merged.len());
+        let position = *positions
+            .entry((row.labels.clone(), row.drop_name))
+            .or_insert(merged.len());
         let Some(earlier) = merged.get_mut(position) else {
             merged.push(row);
             continue;
         };
-        earlier.drop_name |= row.drop_name;
         for (value, &other) in earlier.values.iter_mut().zip(&row.values) {
             if !is_present(other) {
                 continue;

@@ -52,10 +52,12 @@ impl Evaluator<'_> {
             "scalar" => self.single_values(&call.args[0], steps),
             "start" => constant(start),
             "end" => constant(self.range.map_or(end, |range| range.end.as_millis())),
-            "range" => constant(
-                self.range
-                    .map_or(0, |range| range.end.as_millis() - range.start.as_millis()),
-            ),
+            "range" => constant(self.range.map_or(0, |range| {
+                range
+                    .end
+                    .as_millis()
+                    .saturating_sub(range.start.as_millis())
+            })),
             "step" => constant(self.whole.step),
             "min_of" => self.pairwise(call, steps, |a, b| {
                 if a.is_nan() || b.is_nan() {

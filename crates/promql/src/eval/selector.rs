@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{Labels, Timestamp, is_stale};
-use store::Column;
+use store::{Column, StoreError};
 
 use super::row::{Row, absent};
 use super::steps::Steps;
@@ -100,7 +100,12 @@ impl Evaluator<'_> {
         let (from, to) = slider.hull();
         let columns = self
             .snapshot
-            .select(&selector.matchers, from, to, self.meter.left())?;
+            .select(&selector.matchers, from, to, self.meter.left())
+            .map_err(|error| match error {
+                // The store knows what is left; the user knows the limit.
+                StoreError::TooManySamples { .. } => self.meter.exceeded(),
+                other => EvalError::Store(other),
+            })?;
         let samples = columns.iter().map(|column| column.values.len()).sum();
         Ok((columns, self.meter.charge(samples)?))
     }

@@ -43,7 +43,7 @@ impl Steps {
 
     /// `start`, `start + step`, … up to `end`, which is not before `start`.
     fn between(start: i64, end: i64, step: i64, steps_max: usize) -> Result<Self, EvalError> {
-        let steps = end.abs_diff(start) / step.unsigned_abs() + 1;
+        let steps = (end.abs_diff(start) / step.unsigned_abs()).saturating_add(1);
         let count = usize::try_from(steps)
             .ok()
             .filter(|&count| count <= steps_max)

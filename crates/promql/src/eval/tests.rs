@@ -1,3 +1,5 @@
+mod agreement;
+
 use model::Labels;
 use store::Store;
 
@@ -134,7 +136,8 @@ fn values_of_every_type_come_back() {
     check_range(
         "\"a\"",
         range(0, 1, 1),
-        "error: invalid expression type \"string\" for range query, must be scalar or instant vector",
+        "error: invalid expression type \"string\" for range query, must be scalar or instant \
+         vector",
     );
     check_range(
         "1",
@@ -365,4 +368,47 @@ fn a_gap_in_a_series_is_a_gap_in_the_result() {
     let expr = parse("g + 0").unwrap();
     let evaluated = eval_range(&snapshot, &expr, range(0, 60, 15), &EvalOptions::default());
     assert_eq!(show(&evaluated.unwrap().value), "{} 1@0 4@45 5@60");
+}
+
+#[test]
+fn series_that_follow_each_other_are_one_partner() {
+    let snapshot = snapshot(&[
+        ("many{x=\"1\"}", &values(&[1.0, 2.0, 3.0, 4.0])),
+        (
+            "one{pod=\"a\"}",
+            &[Some(10.0), Some(10.0), Some(model::stale_marker())],
+        ),
+        ("one{pod=\"b\"}", &[None, None, Some(20.0), Some(20.0)]),
+    ]);
+    let check = |query: &str, expected: &str| {
+        let expr = parse(query).unwrap();
+        let evaluated = eval_range(&snapshot, &expr, range(0, 45, 15), &EvalOptions::default());
+        assert_eq!(show(&evaluated.unwrap().value), expected, "{query}");
+    };
+    check("many * on() one", "{} 10@0 20@15 60@30 80@45");
+    check(
+        "many * on() group_left one",
+        "{x=\"1\"} 10@0 20@15 60@30 80@45",
+    );
+    check(
+        "many * on() group_left(pod) one",
+        "{pod=\"a\", x=\"1\"} 10@0 20@15; {pod=\"b\", x=\"1\"} 60@30 80@45",
+    );
+}
+
+#[test]
+fn a_clash_counts_only_where_both_sides_are_there() {
+    let snapshot = snapshot(&[
+        ("many", &[None, Some(1.0)]),
+        ("one{pod=\"a\"}", &values(&[1.0, 1.0])),
+        ("one{pod=\"b\"}", &[Some(1.0), Some(model::stale_marker())]),
+    ]);
+    let at = |seconds: i64| {
+        let expr = parse("many + on() one").unwrap();
+        eval_instant(&snapshot, &expr, secs(seconds), &EvalOptions::default())
+            .map(|evaluated| show(&evaluated.value))
+            .map_err(|error| error.fault())
+    };
+    assert_eq!(at(0), Ok(String::new()));
+    assert_eq!(at(15), Ok("{} 2".to_owned()));
 }

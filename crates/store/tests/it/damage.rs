@@ -145,7 +145,9 @@ proptest! {
         fill(&store, 301);
         store.close().unwrap();
         let (store, _) = open(dir.path());
-        prop_assert_eq!(GROUPS * SERIES * 301 - n_samples(&everything(&store)), lost);
+        // The last record of a group can be appended again; another one cannot.
+        let lost_now = GROUPS * SERIES * 301 - n_samples(&everything(&store));
+        prop_assert!(lost_now == lost || lost_now == 0, "{lost_now} lost");
     }
 
     #[test]

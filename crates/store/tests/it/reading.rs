@@ -1,6 +1,7 @@
 //! What a query gets, and what it costs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use model::{MatchOp, Matcher, Timestamp};
 use store::{Column, GroupId, Store, StoreError};
@@ -241,4 +242,55 @@ fn a_group_whose_series_come_and_go_stays_narrow() {
             .iter()
             .all(|column| column.values.len() == 10)
     );
+}
+
+#[test]
+fn writers_readers_and_maintenance_work_at_the_same_time() {
+    const ROWS: i64 = 3000;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let (store, written) = (&store, &AtomicI64::new(0));
+    std::thread::scope(|scope| {
+        for name in ["a", "b"] {
+            scope.spawn(move || {
+                let group = store.group(name);
+                let set = labels(&[("__name__", "m"), ("group", name)]);
+                let id = store.resolve(group, &set).unwrap();
+                for number in 0..ROWS {
+                    let sample = [(id, number as f64)];
+                    assert_eq!(
+                        store
+                            .append(group, at(number * 15), &sample)
+                            .unwrap()
+                            .stored,
+                        1
+                    );
+                    written.store(number, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(move || {
+            while written.load(Ordering::Relaxed) < ROWS - 1 {
+                store.sync().unwrap();
+                store
+                    .maintain(at(written.load(Ordering::Relaxed) * 15))
+                    .unwrap();
+            }
+        });
+        scope.spawn(move || {
+            let mut before = vec![0; 2];
+            while written.load(Ordering::Relaxed) < ROWS - 1 {
+                for (column, before) in everything(store).iter().zip(&mut before) {
+                    let n = column.values.len();
+                    assert!(n >= *before, "nothing that was seen goes away");
+                    let whole = (0..n).all(|number| column.values[number] == number as f64);
+                    assert!(whole, "no gap, nothing twice");
+                    *before = n;
+                }
+            }
+        });
+    });
+    store.maintain(at(ROWS * 15)).unwrap();
+    assert_eq!(crate::n_samples(&everything(store)) as i64, 2 * ROWS);
+    assert!(store.stats().blocks >= 5);
 }

@@ -36,12 +36,36 @@ fn whole_blocks_go_when_they_leave_retention() {
     let (store, _) = Store::open(dir.path(), two_days(), at(0)).unwrap();
     run(&store, 1, 0..100);
     let stats = store.stats();
-    // The last maintenance was at 99:50: it wrote up to 98:00 and kept what reaches 51:50.
-    assert_eq!(stats.min_time, Some(at(50 * HOUR)));
-    assert_eq!(stats.blocks, 24);
-    assert_eq!(files(dir.path(), "block").len(), 24);
+    // The newest block ends at 97:59, so what reaches 49:59 is kept.
+    assert_eq!(stats.min_time, Some(at(48 * HOUR)));
+    assert_eq!(stats.blocks, 25);
+    assert_eq!(files(dir.path(), "block").len(), 25);
     assert!(stats.wal_segments <= 3, "{} segments", stats.wal_segments);
     assert!(stats.head_samples <= 60 * 5);
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_deletes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(dir.path(), two_days(), at(0)).unwrap();
+    run(&store, 1, 0..10);
+    let ten_years = at(10 * 365 * 24 * HOUR);
+    store.maintain(ten_years).unwrap();
+    assert_eq!(n_samples(&everything(&store)), 600);
+    store.close().unwrap();
+    let (store, _) = Store::open(dir.path(), two_days(), ten_years).unwrap();
+    store.maintain(ten_years).unwrap();
+    assert_eq!(n_samples(&everything(&store)), 600);
+    store.maintain(at(10 * HOUR)).unwrap();
+    let group = store.group("a");
+    let id = store.resolve(group, &series(1)).unwrap();
+    assert_eq!(
+        store
+            .append(group, at(10 * HOUR), &[(id, 1.0)])
+            .unwrap()
+            .stored,
+        1
+    );
 }
 
 #[test]

@@ -62,6 +62,25 @@ fn samples_far_from_an_edge_stretch_by_half_their_distance() {
 }
 
 #[test]
+fn near_is_within_one_and_a_tenth_of_the_distance() {
+    // The samples are 15 s apart, so 16.5 s decide: to the start, then to the end.
+    check("16.4:100 31.4:115 46.4:130", 60, 60, [1.0, 60.0, 60.0]);
+    check(
+        "16.6:100 31.6:115 46.6:130",
+        60,
+        60,
+        [50.9 / 60.0, 50.9, 50.9],
+    );
+    check("13.6:100 28.6:115 43.6:130", 60, 60, [1.0, 60.0, 60.0]);
+    check(
+        "13.4:100 28.4:115 43.4:130",
+        60,
+        60,
+        [50.9 / 60.0, 50.9, 50.9],
+    );
+}
+
+#[test]
 fn a_counter_is_not_stretched_below_zero() {
     // It would be zero 5 s before its first sample, so 5 s are added, not 10. A gauge gets all 10.
     check("10:5 25:20 40:35 60:55", 60, 60, [55.0 / 60.0, 55.0, 60.0]);
