@@ -102,6 +102,18 @@ fn a_status_that_is_no_success_is_told_as_in_prometheus() {
 }
 
 #[test]
+fn a_target_that_closes_its_connections_without_a_word_is_up_all_the_same() {
+    use std::io::Write as _;
+    let home = Home::new();
+    let exposed = Exposed::new(Box::new(|_, stream| {
+        drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n"));
+    }));
+    let server = home.start_with(&exposed.config("").replace("200ms", "20ms"));
+    server.wait_for_value("count_over_time(up[1h]) >= bool 50", "1");
+    server.wait_for_value("min_over_time(up[1h])", "1");
+}
+
+#[test]
 fn targets_in_a_file_come_and_go() {
     let home = Home::new();
     let exposed = Exposed::text("a 1\n");
