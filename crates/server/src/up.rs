@@ -5,6 +5,7 @@
 //! more judging, and the store last, so that what was scraped is on disk.
 
 mod paths;
+mod serve;
 mod signals;
 mod store_loop;
 
@@ -19,8 +20,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use self::serve::serve;
 use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
 use crate::api;
@@ -164,7 +166,11 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     ));
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(serve(listener, Arc::clone(&app), cancel.clone()));
+    tasks.spawn(serve(
+        listener,
+        api::router(Arc::clone(&app)),
+        cancel.clone(),
+    ));
     let store_loop = spawn_store_loop(&app, cancel.clone());
 
     while signals.next().await == Wish::Reload {
@@ -376,17 +382,6 @@ fn pools(
         config: app.config(),
         announced_job: Arc::new(JobConfig::for_announced(args.scrape_interval)),
         state: PoolState::default(),
-    }
-}
-
-async fn serve(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {
-    let router = api::router(app);
-    let stopped = async move { cancel.cancelled().await };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(stopped)
-        .await
-    {
-        error!(%error, "the HTTP server ended");
     }
 }
 
