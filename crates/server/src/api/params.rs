@@ -60,11 +60,6 @@ impl Params {
             .collect()
     }
 
-    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name)
-            .ok_or_else(|| ApiError::bad_data(format!("invalid parameter {name:?}: it is missing")))
-    }
-
     /// Unix seconds or RFC 3339.
     pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.get(name) else {

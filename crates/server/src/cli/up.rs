@@ -107,12 +107,21 @@ fn line(event: &Event, style: Style) -> String {
             let text = format!("looking for local Python services in {}", dirs.join(", "));
             (style.dim("…"), text)
         }
-        Event::Sighting(Sighting::Found {
+        Event::Sighting(sighting) => sighting_line(sighting, style),
+        Event::Stopping => (style.dim("…"), "stopping".to_owned()),
+    };
+    let lines: Vec<String> = text.lines().map(clean).collect();
+    format!("  {mark} {}\n", lines.join("\n    "))
+}
+
+fn sighting_line(sighting: &Sighting, style: Style) -> (String, String) {
+    match sighting {
+        Sighting::Found {
             service,
             instance,
             framework,
             processes,
-        }) => {
+        } => {
             let kind = framework
                 .as_ref()
                 .map_or(String::new(), |name| format!("{name}, "));
@@ -124,11 +133,8 @@ fn line(event: &Event, style: Style) -> String {
             let text = format!("found {service} ({kind}{processes} {noun}) at {instance}");
             (style.good("✓"), text)
         }
-        Event::Sighting(Sighting::Gone { service, instance }) => {
+        Sighting::Gone { service, instance } => {
             (style.dim("-"), format!("{service} at {instance} has ended"))
         }
-        Event::Stopping => (style.dim("…"), "stopping".to_owned()),
-    };
-    let lines: Vec<String> = text.lines().map(clean).collect();
-    format!("  {mark} {}\n", lines.join("\n    "))
+    }
 }

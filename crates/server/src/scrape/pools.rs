@@ -147,10 +147,10 @@ impl ScrapePools {
             lowest_port(Path::new("/proc"), &pids)
         };
         let now = self.scraper.clock.now();
-        self.state.instances = self
-            .state
-            .announced
-            .update(groups, port_of, &self.hostname, now);
+        let (announced, hostname) = (&mut self.state.announced, &self.hostname);
+        // Looking for ports reads /proc.
+        let update = || announced.update(groups, port_of, hostname, now);
+        self.state.instances = tokio::task::block_in_place(update);
     }
 
     /// Removes the folders of groups that ended a while ago; their last values are in the store.
@@ -181,7 +181,8 @@ impl ScrapePools {
             wanted.insert(spec.labels.clone(), spec);
         }
         if with_files {
-            self.add_configured(&mut wanted);
+            // Target files are read on the way.
+            tokio::task::block_in_place(|| self.add_configured(&mut wanted));
         } else {
             // Only announced targets were looked for; the others stay as they are.
             for running in self.state.loops.values() {
@@ -239,7 +240,12 @@ impl ScrapePools {
             }
             if let Some(running) = self.state.loops.remove(&labels) {
                 self.tell_change(&running.target.spec, &spec);
-                memory = running.end(Stop::HandOver).await;
+                // Between the last scrape and the end may lie what explains the end.
+                let stop = match (&running.target.spec.source, &spec.source) {
+                    (Source::Segments { .. }, Source::Gone { .. }) => Stop::LastRead,
+                    _ => Stop::HandOver,
+                };
+                memory = running.end(stop).await;
             }
         } else {
             self.tell_new(&spec);

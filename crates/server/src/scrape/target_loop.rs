@@ -33,6 +33,8 @@ pub(crate) struct Scraper {
 pub(crate) enum Stop {
     /// Another loop takes the same series over.
     HandOver,
+    /// The same, once the last values were read.
+    LastRead,
     /// The target is no more: its series end.
     Removed,
     /// The server ends; its series go on after the restart.
@@ -136,6 +138,7 @@ impl Running {
         };
         match reason {
             Ok(Stop::Removed) => self.finish().await,
+            Ok(Stop::LastRead) => self.scrape().await,
             // A sender that is gone means that the server is going.
             Ok(Stop::HandOver | Stop::Shutdown) | Err(_) => {}
         }
