@@ -33,6 +33,8 @@ pub enum Fault {
     Limit,
     /// Somebody stopped it: 499 or 503.
     Cancelled,
+    /// The store could not read what it holds: 500.
+    Store,
 }
 
 /// Why an expression does not evaluate. The texts of the variants that Prometheus has too are
@@ -100,9 +102,10 @@ impl EvalError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Cancelled => Fault::Cancelled,
-            Self::Store(_) | Self::TooManySamples { .. } | Self::TooManySteps { .. } => {
-                Fault::Limit
-            }
+            Self::Store(store::StoreError::TooManySamples { .. })
+            | Self::TooManySamples { .. }
+            | Self::TooManySteps { .. } => Fault::Limit,
+            Self::Store(_) => Fault::Store,
             Self::NoStep
             | Self::EndBeforeStart
             | Self::NotForRange { .. }

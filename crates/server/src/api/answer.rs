@@ -73,6 +73,7 @@ impl From<QueryError> for ApiError {
             QueryError::Eval(eval) => match eval.fault() {
                 Fault::Query | Fault::Limit => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
                 Fault::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "canceled"),
+                Fault::Store => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             },
             QueryError::Store(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             QueryError::Timeout { .. } => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),

@@ -68,10 +68,9 @@ async fn answer(result: Evaluated, limit: usize) -> Answer {
         .unwrap_or_else(|_| Err(QueryError::Panicked.into()))
 }
 
-/// `GET|POST /api/v1/format_query`: the query, when it is one.
+/// `GET|POST /api/v1/format_query`: the query as PromQL is commonly written, in one line.
 pub(super) async fn format_query(params: Params) -> Answer {
-    expression(&params)?;
-    success(&params.required("query")?.trim())
+    success(&expression(&params)?.to_string())
 }
 
 /// `GET|POST /api/v1/parse_query`: whether it is a query, and of what type.
