@@ -19,7 +19,7 @@ export function Prose({ text }: { text: string }) {
 
 function Block({ block }: { block: string }) {
   const heading = /^#{1,4} +(.+)$/.exec(block);
-  if (heading !== null && !block.includes('\n')) return <h4>{heading[1]}</h4>;
+  if (heading !== null && !block.includes('\n')) return <h3>{heading[1]}</h3>;
   const lines = block.split('\n');
   if (lines.every((line) => /^\s*(?:[-*]|\d+[.)]) /.test(line))) {
     return (

@@ -122,7 +122,7 @@ function Runbook({ text }: { text: string }) {
   const href = safeHref(text.trim());
   return (
     <section class="runbook" aria-label="Runbook">
-      <h3>Runbook</h3>
+      <h2>Runbook</h2>
       {href === null ? (
         <Prose text={text} />
       ) : (

@@ -142,10 +142,10 @@ function TargetDetail({ target }: { target: Target }) {
       </dl>
       {rejected.length > 0 && (
         <>
-          <h3>
+          <h2>
             {plural(target.rejectedTotal ?? rejected.length, 'rejected line')} in the last scrape
             {(target.rejectedTotal ?? 0) > rejected.length && `, the first ${rejected.length}`}
-          </h3>
+          </h2>
           <table class="rejected">
             <tbody>
               {rejected.map(({ line, text, reason }) => (
