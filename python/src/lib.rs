@@ -1,8 +1,35 @@
 //! The Python binding of `instrument`: thin, and it cannot hurt its host.
+//!
+//! Nothing here raises but what prometheus_client raises too, nothing waits for anything but a
+//! short lock, and a panic is caught, counted and answered with nothing.
+
+mod cells;
+mod clock;
+mod exposition;
+mod gc;
+mod host;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
-fn _core(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // "0.1.0-dev.0" as Python writes it.
+    let version = env!("CARGO_PKG_VERSION").replacen("-dev.", ".dev", 1);
+    module.add("__version__", version)?;
+    module.add_class::<cells::Family>()?;
+    module.add_class::<cells::Series>()?;
+    module.add_class::<cells::Cell>()?;
+    module.add_class::<exposition::Reading>()?;
+    module.add_class::<exposition::TextWriter>()?;
+    module.add_class::<gc::GcCounters>()?;
+    module.add_function(wrap_pyfunction!(cells::find_child, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::format_value, module)?)?;
+    module.add_function(wrap_pyfunction!(host::after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(host::announce, module)?)?;
+    module.add_function(wrap_pyfunction!(host::group_dir, module)?)?;
+    module.add_function(wrap_pyfunction!(host::is_enabled, module)?)?;
+    module.add_function(wrap_pyfunction!(host::take_notice, module)?)?;
+    module.add_function(wrap_pyfunction!(host::panic_on_purpose, module)?)?;
     Ok(())
 }

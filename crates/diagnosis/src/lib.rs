@@ -1,1 +1,11 @@
-//! See ARCHITECTURE.md.
+//! What the measurements mean: packs, rule groups, alerts, KPIs.
+//!
+//! Pure: the results of queries and `now` go in, samples and transitions come out. No clock, no
+//! disk, no network.
+
+pub mod pack;
+pub mod rules;
+pub mod template;
+mod yaml;
+
+pub use yaml::{Mistake, Problem, YAML_BYTES_MAX};

@@ -2,6 +2,8 @@
 //!
 //! Pure: no clock, no disk, no network. Bad input comes back as data or as an error with a place.
 
+pub mod exposition;
+
 mod labels;
 mod matcher;
 mod number;

@@ -1,5 +1,6 @@
 //! One condition on one label: `job="api"`, `status=~"5.."`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use regex::Regex;
@@ -46,11 +47,13 @@ impl Matcher {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Matches | MatchOp::NotMatches => Some(
                 // As Prometheus: the whole value must match, and `.` also matches a newline.
-                Regex::new(&format!("^(?s:{value})$")).map_err(|source| InvalidRegex {
-                    name: name.clone(),
-                    pattern: value.clone(),
-                    source,
-                })?,
+                Regex::new(&format!("^(?s:{})$", literal_braces_escaped(&value))).map_err(
+                    |source| InvalidRegex {
+                        name: name.clone(),
+                        pattern: value.clone(),
+                        source,
+                    },
+                )?,
             ),
         };
         Ok(Self {
@@ -106,6 +109,48 @@ impl Matcher {
     }
 }
 
+/// Go reads a brace that begins no repetition as itself (`/api/{id}`); the regex crate refuses it.
+fn literal_braces_escaped(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains('{') {
+        return Cow::Borrowed(pattern);
+    }
+    let mut escaped = String::with_capacity(pattern.len() + 2);
+    let mut in_class = false;
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let mut taken = c.len_utf8();
+        match c {
+            '\\' => {
+                // The escaped character, and the braces of \p{Greek} and \x{10FFFF}.
+                taken += rest[1..].chars().next().map_or(0, char::len_utf8);
+                let has_braces = matches!(rest.as_bytes().get(1), Some(b'p' | b'P' | b'x'));
+                if has_braces && rest[taken..].starts_with('{') {
+                    taken = rest.find('}').map_or(taken, |end| end + 1);
+                }
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '{' if !in_class && !is_repetition(rest) => escaped.push('\\'),
+            _ => {}
+        }
+        escaped.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a text begins with `{2}`, `{2,}` or `{2,3}`.
+fn is_repetition(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let Some((inner, _)) = text[1..].split_once('}') else {
+        return false;
+    };
+    match inner.split_once(',') {
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+        None => is_number(inner),
+    }
+}
+
 /// Two matchers are equal when they are written the same.
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
@@ -150,6 +195,16 @@ mod tests {
         check(MatchOp::Matches, "a|b", "ab", false);
         check(MatchOp::NotMatches, "a|b", "ab", true);
         check(MatchOp::Matches, "a.b", "a\nb", true);
+    }
+
+    #[test]
+    fn a_brace_that_repeats_nothing_is_itself_as_in_go() {
+        check(MatchOp::Matches, "/api/{id}", "/api/{id}", true);
+        check(MatchOp::Matches, "a{2}|b{1,}|c{1,2}", "aa", true);
+        check(MatchOp::Matches, "a{,2}", "a{,2}", true);
+        check(MatchOp::Matches, "[{]x[}]{2}", "{x}}", true);
+        check(MatchOp::Matches, r"\{x}\p{Greek}\x{41}", "{x}αA", true);
+        check(MatchOp::Matches, "é{", "é{", true);
     }
 
     #[test]

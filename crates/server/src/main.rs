@@ -1,5 +1,25 @@
-//! The `pyrometer` binary.
+//! The `pyrometer` binary: finds, scrapes, stores, queries, judges and shows.
+//!
+//! The only crate with tokio, HTTP and a clock. Reading order: what is typed ([`cli`]), what runs
+//! ([`up`]), what is shared ([`app`]); then the way of the data: [`config`], [`discovery`],
+//! [`scrape`], [`query`], [`judge`], [`api`], [`ui`].
 
-fn main() -> anyhow::Result<()> {
-    anyhow::bail!("nothing here yet")
+mod api;
+mod app;
+mod cli;
+mod clock;
+mod config;
+mod discovery;
+mod judge;
+mod metadata;
+mod query;
+mod relabel;
+mod scrape;
+mod self_metrics;
+mod targets;
+mod ui;
+mod up;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
 }

@@ -1,0 +1,255 @@
+//! Packs: what is known about one technology, as data.
+//!
+//! A pack says how to recognise the technology in a job's series, which numbers matter (KPIs),
+//! what to draw and when to alert. Format: docs/formats/pack.md. A pack never names a job: its
+//! rules and queries are grouped by job, and it is used only where it was detected.
+
+mod dashboard;
+mod detect;
+mod embedded;
+mod file;
+mod query;
+
+use std::collections::BTreeMap;
+
+use crate::rules::{Rule, RuleGroup};
+use crate::yaml::Problem;
+
+pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
+pub use detect::{Detection, EVIDENCE_SERIES_MAX, JobSeries, SeriesIndex, detect};
+pub use embedded::embedded;
+pub use query::{QueryScope, QueryText};
+
+/// A loaded pack: every query in it parses, every name in it is defined.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    pub id: String,
+    pub title: String,
+    pub version: String,
+    pub layer: Layer,
+    pub detect: Detect,
+    pub variants: Vec<Variant>,
+    /// Metrics that a healthy target may lack, with the reason; a rule that waits for one says it.
+    pub conditional: Vec<(String, String)>,
+    pub entities: Vec<Entity>,
+    pub relations: Vec<Relation>,
+    pub kpis: Vec<Kpi>,
+    pub facts: Vec<Fact>,
+    pub groups: Vec<RuleGroup>,
+    pub dashboards: Vec<Dashboard>,
+    /// By the name of the alert, Markdown.
+    pub runbooks: BTreeMap<String, String>,
+}
+
+/// How specific a pack is; the most specific one speaks first for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// The exporter of one product: it says what the target is.
+    Exporter,
+    /// A framework that the service is written with.
+    Framework,
+    /// The language it runs on. Exporters are written in some language too.
+    Runtime,
+    /// Any target at all.
+    Scrape,
+}
+
+/// What a job's series must show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detect {
+    /// One of them suffices; an empty list asks for nothing.
+    pub any: Vec<Evidence>,
+    pub all: Vec<Evidence>,
+}
+
+/// A metric that must be there, with these labels if any are named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    pub metric: String,
+    pub labels: Vec<(String, String)>,
+}
+
+/// A label whose name depends on how the exporter is configured, resolved once per job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// `$name` in queries.
+    pub name: String,
+    /// The metric that carries the label.
+    pub metric: String,
+    /// The first of these that the metric has.
+    pub first_of: Vec<String>,
+    /// If it has none of them: its one label that is not among these.
+    pub besides: Vec<String>,
+}
+
+/// A thing that the pack's series tell of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    pub kind: String,
+    /// The labels that make it that one.
+    pub id: Vec<String>,
+    pub properties: Vec<(String, Property)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Property {
+    Const(String),
+    /// The value of a label of a metric.
+    Label {
+        metric: String,
+        label: String,
+    },
+}
+
+/// How entities hang together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relation {
+    pub from: String,
+    pub to: String,
+    pub kind: String,
+    /// The label, or the way, by which both find each other.
+    pub by: String,
+}
+
+/// A number that matters, one series per job.
+#[derive(Clone, Debug)]
+pub struct Kpi {
+    pub name: String,
+    pub unit: Unit,
+    /// Whether less or more is better; `None` for neither.
+    pub good: Option<Good>,
+    pub query: QueryText,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Good {
+    Low,
+    High,
+}
+
+/// A number about a job that is told, not drawn: workers, the time of the last start.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    pub name: String,
+    pub query: QueryText,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    RequestsPerSecond,
+    OperationsPerSecond,
+    /// 0 to 1.
+    Ratio,
+    Seconds,
+    Bytes,
+    Cores,
+    Short,
+}
+
+/// The files of one pack: paths from its folder, with `/`, and texts.
+#[derive(Clone, Debug, Default)]
+pub struct PackFiles<'a> {
+    /// The folder's name.
+    pub id: &'a str,
+    pub files: Vec<(&'a str, &'a str)>,
+}
+
+/// A mistake in one file of a pack.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("pack {pack}, {file}, {problem}")]
+pub struct PackProblem {
+    pub pack: String,
+    pub file: String,
+    #[source]
+    pub problem: Problem,
+}
+
+impl Pack {
+    /// Reads a pack.
+    ///
+    /// # Errors
+    /// Every problem in every file of it.
+    pub fn load(files: &PackFiles<'_>) -> Result<Self, Vec<PackProblem>> {
+        file::load(files)
+    }
+
+    /// Why a metric of this pack may be absent though all is well.
+    pub fn absence_reason(&self, metric: &str) -> Option<&str> {
+        let entry = self.conditional.iter().find(|(name, _)| name == metric);
+        entry.map(|(_, reason)| reason.as_str())
+    }
+
+    /// Why a rule of this pack cannot say anything now, given which metrics exist; `None` when it
+    /// can. A rule lives with the absence of conditional metrics as long as it has another one.
+    pub fn not_evaluable(&self, rule: &Rule, exists: &dyn Fn(&str) -> bool) -> Option<String> {
+        let metrics = rule.metrics();
+        let missing: Vec<&str> = metrics
+            .iter()
+            .copied()
+            .filter(|name| !exists(name))
+            .collect();
+        let reason = |name: &str| self.absence_reason(name);
+        let needed = missing.iter().find(|name| reason(name).is_none());
+        let needed = needed.or_else(|| missing.first().filter(|_| missing.len() == metrics.len()));
+        needed.map(|name| match reason(name) {
+            Some(reason) => format!("waits for {name}: {reason}"),
+            None => format!("no target exposes {name}"),
+        })
+    }
+
+    /// What the pack knows of a service.
+    pub fn service_properties(&self) -> &[(String, Property)] {
+        let service = self.entities.iter().find(|entity| entity.kind == "Service");
+        service.map_or(&[], |entity| &entity.properties)
+    }
+
+    pub fn kpi(&self, name: &str) -> Option<&Kpi> {
+        self.kpis.iter().find(|kpi| kpi.name == name)
+    }
+
+    pub fn fact(&self, name: &str) -> Option<&Fact> {
+        self.facts.iter().find(|fact| fact.name == name)
+    }
+}
+
+impl Unit {
+    pub const ALL: [Self; 7] = [
+        Self::RequestsPerSecond,
+        Self::OperationsPerSecond,
+        Self::Ratio,
+        Self::Seconds,
+        Self::Bytes,
+        Self::Cores,
+        Self::Short,
+    ];
+
+    /// Grafana's name where it has one, so that an export needs no table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RequestsPerSecond => "reqps",
+            Self::OperationsPerSecond => "ops",
+            Self::Ratio => "percentunit",
+            Self::Seconds => "s",
+            Self::Bytes => "bytes",
+            Self::Cores => "cores",
+            Self::Short => "short",
+        }
+    }
+}
+
+impl Layer {
+    pub const ALL: [Self; 4] = [Self::Exporter, Self::Framework, Self::Runtime, Self::Scrape];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exporter => "exporter",
+            Self::Framework => "framework",
+            Self::Runtime => "runtime",
+            Self::Scrape => "scrape",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,529 @@
+//! The files of a pack to a [`Pack`].
+
+use std::collections::BTreeMap;
+
+use super::{
+    Dashboard, Detect, Entity, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem,
+    Panel, PanelQuery, PanelType, Property, QueryText, Relation, Row, Threshold, Unit, Variant,
+};
+use crate::rules::{RuleGroup, parse_rule_file};
+use crate::yaml::{Fields, Mistake, Node, Problem, Reader};
+
+/// The format that this crate reads (docs/formats/pack.md).
+const API_VERSION: &str = "pack/v1";
+
+const PACK_FIELDS: [&str; 15] = [
+    "apiVersion",
+    "id",
+    "title",
+    "version",
+    "licence",
+    "provenance",
+    "layer",
+    "detect",
+    "variants",
+    "conditional",
+    "entities",
+    "relations",
+    "kpis",
+    "facts",
+    "dashboards",
+];
+
+pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
+    let mut problems = Vec::new();
+    let mut report = |file: &str, found: Vec<Problem>| {
+        problems.extend(found.into_iter().map(|problem| PackProblem {
+            pack: files.id.to_owned(),
+            file: file.to_owned(),
+            problem,
+        }));
+    };
+    let text = |path: &str| {
+        files
+            .files
+            .iter()
+            .find(|(name, _)| *name == path)
+            .map(|(_, t)| *t)
+    };
+    let groups = match text("alerts.yml").map(parse_rule_file) {
+        None => Vec::new(),
+        Some(Ok(groups)) => groups,
+        Some(Err(found)) => {
+            report("alerts.yml", found);
+            Vec::new()
+        }
+    };
+    let runbooks = files.files.iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix("runbooks/")?.strip_suffix(".md")?;
+        Some((name.to_owned(), (*text).to_owned()))
+    });
+    let runbooks: BTreeMap<String, String> = runbooks.collect();
+    report("alerts.yml", check_rules(files.id, &groups, &runbooks));
+    let mut reader = Reader::default();
+    let pack = match Node::parse(text("pack.yaml").unwrap_or_default()) {
+        Ok(root) => read_pack(&mut reader, &root, files.id),
+        Err(problem) => {
+            reader.problems.push(problem);
+            None
+        }
+    };
+    reader.problems.sort_by_key(|problem| problem.line);
+    report("pack.yaml", reader.problems);
+    match pack {
+        Some(pack) if problems.is_empty() => Ok(Pack {
+            groups,
+            runbooks,
+            ..pack
+        }),
+        _ => Err(problems),
+    }
+}
+
+/// What a pack asks of its rules beyond what Prometheus asks.
+fn check_rules(
+    id: &str,
+    groups: &[RuleGroup],
+    runbooks: &BTreeMap<String, String>,
+) -> Vec<Problem> {
+    let mut reader = Reader::default();
+    for rule in groups.iter().flat_map(|group| &group.rules) {
+        let Some(alerting) = rule.alerting() else {
+            continue;
+        };
+        let mut bad = |field: &str, found: &str, expected: &str| {
+            let mistake = Mistake::BadValue {
+                field: format!("{} of {}", field, alerting.name),
+                found: found.to_owned(),
+                expected: expected.to_owned(),
+            };
+            reader.report(rule.line, mistake);
+        };
+        if rule.label("pack") != Some(id) {
+            bad("pack", rule.label("pack").unwrap_or_default(), id);
+        }
+        let one_of =
+            |value: Option<&str>, allowed: &[&str]| value.is_some_and(|v| allowed.contains(&v));
+        if !one_of(rule.label("severity"), &["critical", "warning", "info"]) {
+            let found = rule.label("severity").unwrap_or_default();
+            bad("severity", found, "critical, warning or info");
+        }
+        if !one_of(
+            rule.label("kind"),
+            &["symptom", "cause", "capacity", "hygiene"],
+        ) {
+            let found = rule.label("kind").unwrap_or_default();
+            bad("kind", found, "symptom, cause, capacity or hygiene");
+        }
+        let annotation = |name: &str| alerting.annotations.iter().find(|(n, _)| n == name);
+        if annotation("summary").is_none() {
+            bad("summary", "", "a sentence");
+        }
+        let runbook = format!("runbooks/{}.md", alerting.name);
+        if annotation("runbook").is_none_or(|(_, path)| *path != runbook) {
+            bad(
+                "runbook",
+                annotation("runbook").map_or("", |(_, path)| path),
+                &runbook,
+            );
+        }
+        if !runbooks.contains_key(&alerting.name) {
+            let name = alerting.name.clone();
+            reader.report(
+                1,
+                Mistake::Undefined {
+                    what: "the runbook",
+                    name,
+                },
+            );
+        }
+    }
+    reader.problems
+}
+
+fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
+    let fields = reader.fields(root, "a pack", &PACK_FIELDS)?;
+    let exactly = |reader: &mut Reader, name: &'static str, value: &str| {
+        reader.required(&fields, name);
+        reader.parsed(&fields, name, value, |text| (text == value).then_some(()));
+    };
+    exactly(reader, "apiVersion", API_VERSION);
+    exactly(reader, "id", folder);
+    exactly(reader, "licence", "Apache-2.0");
+    let variants: Vec<Variant> = reader
+        .list(&fields, "variants")
+        .iter()
+        .filter_map(|node| read_variant(reader, node))
+        .collect();
+    let names: Vec<String> = variants
+        .iter()
+        .map(|variant| variant.name.clone())
+        .collect();
+    let kpis = read_kpis(reader, &fields, &names);
+    let entities = read_entities(reader, &fields);
+    let dashboards = reader.list(&fields, "dashboards").iter();
+    let dashboards = dashboards
+        .filter_map(|node| {
+            read_dashboard(
+                reader,
+                node,
+                &Defined {
+                    kpis: &kpis,
+                    variants: &names,
+                },
+            )
+        })
+        .collect();
+    let conditional = reader
+        .entries(&fields, "conditional")
+        .iter()
+        .filter_map(|(key, node)| {
+            Some((key.name.clone(), reader.scalar(node, &key.name)?.to_owned()))
+        });
+    let conditional = conditional.collect();
+    // Everything is read before the first `?`, so that one mistake hides no other.
+    let (title, version) = (
+        reader.required_text(&fields, "title"),
+        reader.required_text(&fields, "version"),
+    );
+    reader.required(&fields, "layer");
+    let layer = |text: &str| Layer::ALL.into_iter().find(|layer| layer.name() == text);
+    let expected = Layer::ALL.map(Layer::name).join(", ");
+    let layer = reader.parsed(&fields, "layer", &format!("one of {expected}"), layer);
+    let detect = read_detect(reader, &fields);
+    let (relations, facts) = (
+        read_relations(reader, &fields),
+        read_facts(reader, &fields, &names),
+    );
+    Some(Pack {
+        id: folder.to_owned(),
+        title: title?,
+        version: version?,
+        layer: layer?,
+        detect: detect?,
+        variants,
+        conditional,
+        relations,
+        entities,
+        facts,
+        kpis,
+        dashboards,
+        groups: Vec::new(),
+        runbooks: BTreeMap::new(),
+    })
+}
+
+fn read_detect(reader: &mut Reader, fields: &Fields<'_>) -> Option<Detect> {
+    let node = reader.required(fields, "detect")?;
+    let detect = reader.fields(node, "detect", &["any", "all"])?;
+    let mut evidence = |name| {
+        let nodes = reader.list(&detect, name).iter();
+        nodes
+            .filter_map(|node| read_evidence(reader, node))
+            .collect::<Vec<_>>()
+    };
+    let (any, all) = (evidence("any"), evidence("all"));
+    if any.is_empty() && all.is_empty() {
+        let text = "detect needs at least one metric under any or all";
+        reader.report(node.line, Mistake::Contradiction { text });
+    }
+    Some(Detect { any, all })
+}
+
+fn read_evidence(reader: &mut Reader, node: &Node) -> Option<Evidence> {
+    let fields = reader.fields(node, "a detection", &["metric", "labels"])?;
+    let labels = reader
+        .entries(&fields, "labels")
+        .iter()
+        .filter_map(|(key, node)| {
+            Some((key.name.clone(), reader.scalar(node, &key.name)?.to_owned()))
+        });
+    let labels = labels.collect();
+    Some(Evidence {
+        metric: reader.required_text(&fields, "metric")?,
+        labels,
+    })
+}
+
+fn read_variant(reader: &mut Reader, node: &Node) -> Option<Variant> {
+    let fields = reader.fields(
+        node,
+        "a variant",
+        &["name", "metric", "first_of", "besides"],
+    )?;
+    Some(Variant {
+        name: reader.required_text(&fields, "name")?,
+        metric: reader.required_text(&fields, "metric")?,
+        first_of: {
+            reader.required(&fields, "first_of")?;
+            reader.texts(&fields, "first_of")
+        },
+        besides: reader.texts(&fields, "besides"),
+    })
+}
+
+fn read_kpis(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Kpi> {
+    let mut kpis = Vec::new();
+    for (key, node) in reader.entries(fields, "kpis") {
+        let Some(fields) = reader.fields(node, "a KPI", &["unit", "good", "expr"]) else {
+            continue;
+        };
+        let good = |text: &str| match text {
+            "low" => Some(Good::Low),
+            "high" => Some(Good::High),
+            _ => None,
+        };
+        let good = reader.parsed(&fields, "good", "low or high", good);
+        let unit = read_unit(reader, &fields);
+        let query = read_query(reader, &fields, "expr", variants);
+        kpis.extend(unit.zip(query).map(|(unit, query)| Kpi {
+            name: key.name.clone(),
+            unit,
+            good,
+            query,
+        }));
+    }
+    kpis
+}
+
+fn read_facts(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (key, node) in reader.entries(fields, "facts") {
+        let fields = reader.fields(node, "a fact", &["expr"]);
+        let query = fields.and_then(|fields| read_query(reader, &fields, "expr", variants));
+        facts.extend(query.map(|query| Fact {
+            name: key.name.clone(),
+            query,
+        }));
+    }
+    facts
+}
+
+fn read_unit(reader: &mut Reader, fields: &Fields<'_>) -> Option<Unit> {
+    reader.required(fields, "unit")?;
+    let expected = Unit::ALL.map(Unit::name).join(", ");
+    let unit = |text: &str| Unit::ALL.into_iter().find(|unit| unit.name() == text);
+    reader.parsed(fields, "unit", &format!("one of {expected}"), unit)
+}
+
+fn read_query(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    name: &'static str,
+    variants: &[String],
+) -> Option<QueryText> {
+    let node = reader.required(fields, name)?;
+    let text = reader.scalar(node, name)?;
+    match QueryText::new(text, variants) {
+        Ok(query) => Some(query),
+        Err(error) => {
+            let mistake = Mistake::Expr {
+                name: text.to_owned(),
+                message: error.to_string(),
+            };
+            reader.report(node.line, mistake);
+            None
+        }
+    }
+}
+
+fn read_entities(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Entity> {
+    let nodes = reader.list(fields, "entities").iter();
+    nodes.filter_map(|node| read_entity(reader, node)).collect()
+}
+
+fn read_entity(reader: &mut Reader, node: &Node) -> Option<Entity> {
+    let fields = reader.fields(node, "an entity", &["type", "id", "properties"])?;
+    let mut properties = Vec::new();
+    for (key, node) in reader.entries(&fields, "properties") {
+        let Some(fields) = reader.fields(node, "a property", &["const", "from", "label"]) else {
+            continue;
+        };
+        let constant = reader.text(&fields, "const");
+        let (metric, label) = (reader.text(&fields, "from"), reader.text(&fields, "label"));
+        match (constant, metric, label) {
+            (Some(value), None, None) => {
+                properties.push((key.name.clone(), Property::Const(value)));
+            }
+            (None, Some(metric), Some(label)) => {
+                properties.push((key.name.clone(), Property::Label { metric, label }));
+            }
+            _ => {
+                let text = "a property has either const or both from and label";
+                reader.report(node.line, Mistake::Contradiction { text });
+            }
+        }
+    }
+    Some(Entity {
+        kind: reader.required_text(&fields, "type")?,
+        id: reader.texts(&fields, "id"),
+        properties,
+    })
+}
+
+fn read_relations(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Relation> {
+    let mut relations = Vec::new();
+    for node in reader.list(fields, "relations") {
+        let fields = reader.fields(node, "a relation", &["from", "to", "kind", "by"]);
+        let relation = fields.and_then(|fields| {
+            Some(Relation {
+                from: reader.required_text(&fields, "from")?,
+                to: reader.required_text(&fields, "to")?,
+                kind: reader.required_text(&fields, "kind")?,
+                by: reader.required_text(&fields, "by")?,
+            })
+        });
+        relations.extend(relation);
+    }
+    relations
+}
+
+/// What the panels of a pack may refer to.
+struct Defined<'a> {
+    kpis: &'a [Kpi],
+    variants: &'a [String],
+}
+
+fn read_dashboard(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option<Dashboard> {
+    let fields = reader.fields(node, "a dashboard", &["id", "title", "entity", "rows"])?;
+    let mut rows = Vec::new();
+    let mut panel_ids: Vec<String> = Vec::new();
+    for node in reader.list(&fields, "rows") {
+        let Some(fields) = reader.fields(node, "a row", &["title", "panels"]) else {
+            continue;
+        };
+        let mut panels = Vec::new();
+        for node in reader.list(&fields, "panels") {
+            let Some(panel) = read_panel(reader, node, defined) else {
+                continue;
+            };
+            if panel_ids.contains(&panel.id) {
+                let name = panel.id.clone();
+                reader.report(
+                    node.line,
+                    Mistake::Twice {
+                        what: "the panel",
+                        name,
+                    },
+                );
+            }
+            panel_ids.push(panel.id.clone());
+            panels.push(panel);
+        }
+        rows.extend(
+            reader
+                .required_text(&fields, "title")
+                .map(|title| Row { title, panels }),
+        );
+    }
+    let id = reader.required_text(&fields, "id");
+    let title = reader.required_text(&fields, "title");
+    let entity = reader.required_text(&fields, "entity");
+    Some(Dashboard {
+        id: id?,
+        title: title?,
+        entity: entity?,
+        rows,
+    })
+}
+
+const PANEL_FIELDS: [&str; 10] = [
+    "id",
+    "title",
+    "help",
+    "type",
+    "unit",
+    "width",
+    "stack",
+    "from_zero",
+    "thresholds",
+    "queries",
+];
+
+/// Columns of a dashboard, as in Grafana.
+const COLUMNS: usize = 24;
+
+fn read_panel(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option<Panel> {
+    let fields = reader.fields(node, "a panel", &PANEL_FIELDS)?;
+    let queries: Vec<PanelQuery> = reader
+        .list(&fields, "queries")
+        .iter()
+        .filter_map(|node| read_panel_query(reader, node, defined))
+        .collect();
+    if queries.is_empty() {
+        let text = "a panel needs at least one query";
+        reader.report(node.line, Mistake::Contradiction { text });
+    }
+    let thresholds = reader.list(&fields, "thresholds").iter();
+    let thresholds = thresholds
+        .filter_map(|node| read_threshold(reader, node))
+        .collect();
+    let panel_type = |text: &str| PanelType::ALL.into_iter().find(|kind| kind.name() == text);
+    let width = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|width| (1..=COLUMNS).contains(width))
+    };
+    let unit = read_unit(reader, &fields);
+    reader.required(&fields, "type");
+    reader.required(&fields, "width");
+    let panel_type = reader.parsed(&fields, "type", "timeseries, table or stat", panel_type);
+    let width = reader.parsed(&fields, "width", "from 1 to 24 columns", width);
+    let id = reader.required_text(&fields, "id");
+    let title = reader.required_text(&fields, "title");
+    let help = reader.required_text(&fields, "help");
+    Some(Panel {
+        id: id?,
+        title: title?,
+        help: help?,
+        panel_type: panel_type?,
+        unit: unit?,
+        width: width?,
+        stack: reader.flag(&fields, "stack").unwrap_or(false),
+        from_zero: reader.flag(&fields, "from_zero").unwrap_or(false),
+        thresholds,
+        queries,
+    })
+}
+
+fn read_threshold(reader: &mut Reader, node: &Node) -> Option<Threshold> {
+    let fields = reader.fields(node, "a threshold", &["value", "severity", "name"])?;
+    reader.required(&fields, "value")?;
+    Some(Threshold {
+        value: reader.number(&fields, "value")?,
+        severity: reader.required_text(&fields, "severity")?,
+        name: reader.required_text(&fields, "name")?,
+    })
+}
+
+fn read_panel_query(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option<PanelQuery> {
+    let fields = reader.fields(node, "a query", &["expr", "kpi", "legend", "instant"])?;
+    let legend = reader.text(&fields, "legend").unwrap_or_default();
+    let instant = reader.flag(&fields, "instant").unwrap_or(false);
+    let query = match (reader.text(&fields, "kpi"), fields.get("expr").is_some()) {
+        (Some(name), false) => match defined.kpis.iter().find(|kpi| kpi.name == name) {
+            Some(kpi) => kpi.query.clone(),
+            None => {
+                reader.report(
+                    node.line,
+                    Mistake::Undefined {
+                        what: "the KPI",
+                        name,
+                    },
+                );
+                return None;
+            }
+        },
+        (None, true) => read_query(reader, &fields, "expr", defined.variants)?,
+        _ => {
+            let text = "a query has either expr or kpi";
+            reader.report(node.line, Mistake::Contradiction { text });
+            return None;
+        }
+    };
+    Some(PanelQuery {
+        query,
+        legend: QueryText::unchecked(legend),
+        instant,
+    })
+}

@@ -1,0 +1,10 @@
+//! The gate of the packs: nothing in `packs/` lands that does not work.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "clippy's leave for tests does not reach the functions that tests share"
+)]
+
+mod packs;
+mod promtool;

@@ -1,0 +1,286 @@
+//! What dead processes counted, in one file, and the end of dead groups.
+//!
+//! A service that replaces its workers leaves a segment for each. A process that starts folds
+//! the dead ones of its group into `archive.seg`: the sum of their counters, and of their gauges
+//! what the mode keeps. Then it removes them.
+//!
+//! Order against crashes and readers: the new archive gets its name in one rename, and it names
+//! the files that it holds; only then are those removed. A reader skips files that the archive
+//! names, so nothing counts twice, whenever somebody stops. Readers that listed the folder before
+//! the rename see another archive after it, and start again (`Merger::snapshot`).
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::announce::ANNOUNCE_NAME;
+use crate::find::FindLimits;
+use crate::group::{GroupKey, Proc, ProcessId};
+use crate::merge::Merger;
+use crate::private_fs::PrivateDir;
+use crate::reading::ReadLimits;
+use crate::record::{
+    self, Found, HEADER_WORDS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_record,
+};
+use crate::segment_file::{self, SegmentName};
+use crate::snapshot::Snapshot;
+use model::Timestamp;
+
+pub(crate) const ARCHIVE_NAME: &str = "archive.seg";
+const LOCK_NAME: &str = "archive.lock";
+/// Says since when nobody of the group lives.
+const GONE_NAME: &str = "gone";
+
+/// Tells one archive from the next; none when there is none.
+pub(crate) fn stamp(dir: &PrivateDir) -> Option<(u64, i64, i64)> {
+    let meta = dir.open_file(ARCHIVE_NAME).ok()?.metadata().ok()?;
+    // The number alone could be given to the next file; not within the same nanosecond.
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// Names of the files that an archive holds.
+pub(crate) fn folded(words: &[u64]) -> HashSet<String> {
+    folded_records(words)
+        .filter_map(|(name, _)| (!name.is_empty()).then_some(name))
+        .collect()
+}
+
+/// How many processes an archive holds.
+pub(crate) fn n_folded(words: &[u64]) -> u64 {
+    let count = folded_records(words).find(|(name, _)| name.is_empty());
+    count.map_or(0, |(_, count)| count as u64)
+}
+
+fn folded_records(words: &[u64]) -> impl Iterator<Item = (String, f64)> {
+    record::walk(words, HEADER_WORDS).filter_map(|found| match found {
+        Found::Record(record) if record.kind == RecordKind::Folded => {
+            let count = record.cells.first().copied().unwrap_or_default();
+            Some((String::from_utf8(record.key).ok()?, count))
+        }
+        Found::Record(_) | Found::Damage { .. } => None,
+    })
+}
+
+/// Folds the segments of dead processes. On any trouble they stay as they are and are read one
+/// by one, as before.
+pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
+    let Some(_lock) = lock(dir) else {
+        return;
+    };
+    let dead = dead_segments(dir, proc);
+    if dead.is_empty() {
+        return;
+    }
+    let processes: HashSet<ProcessId> = dead.iter().map(|segment| segment.process).collect();
+    let limits = ReadLimits::default();
+    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
+        return;
+    };
+    snapshot
+        .processes
+        .retain(|files| processes.contains(&files.process));
+    for files in &mut snapshot.processes {
+        files.is_live = false;
+    }
+    // A file that an earlier fold could not remove must go on being named.
+    let mut named = std::mem::take(&mut snapshot.folded);
+    named.extend(dead.iter().map(SegmentName::to_string));
+    let mut merger = Merger::new(limits);
+    merger.add_snapshot(snapshot);
+    let n_started = merger.n_started();
+    let words = encode(merger, &named, n_started);
+    if words.is_some_and(|words| write(dir, &words).is_ok()) {
+        remove(dir, &dead);
+    }
+}
+
+fn encode(merger: Merger, named: &HashSet<String>, n_started: u64) -> Option<Vec<u64>> {
+    let nobody = ProcessId { pid: 0, start: 0 };
+    let mut words = record::encode_header(nobody, 0, 0).to_vec();
+    let mut count = encode_record(RecordKind::Folded, 0, &[], 1)?;
+    *count.last_mut()? = (n_started as f64).to_bits();
+    words.extend(count);
+    for name in named {
+        words.extend(encode_record(RecordKind::Folded, 0, name.as_bytes(), 1)?);
+    }
+    for (number, family) in (1..).zip(merger.into_families()) {
+        words.extend(encode_record(
+            RecordKind::Family,
+            number,
+            &family.key.encode(),
+            0,
+        )?);
+        for series in &family.series {
+            let Some((time, values)) = series.fold(&family.key) else {
+                continue;
+            };
+            let n_cells = 1 + values.len();
+            let mut record = encode_record(RecordKind::Series, number, &series.key, n_cells)?;
+            let first = record.len() - n_cells;
+            record[first] = time.to_bits();
+            for (word, value) in record[first + 1..].iter_mut().zip(values) {
+                *word = value.to_bits();
+            }
+            words.extend(record);
+        }
+    }
+    let header = record::encode_header(nobody, 0, words.len());
+    words[..HEADER_WORDS].copy_from_slice(&header);
+    words[USED_WORD] = words.len() as u64;
+    words[USED_CHECK_WORD] = !(words.len() as u64);
+    Some(words)
+}
+
+fn write(dir: &PrivateDir, words: &[u64]) -> io::Result<()> {
+    let temporary = "archive.new";
+    dir.remove_file(temporary)?;
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let written = dir
+        .create_file(temporary)
+        .and_then(|mut file| file.write_all(&bytes));
+    match written {
+        Ok(()) => dir.rename(temporary, ARCHIVE_NAME),
+        Err(error) => {
+            // A full memory: half a file would keep it full.
+            dir.remove_file(temporary)?;
+            Err(error)
+        }
+    }
+}
+
+/// Forgets what dead processes counted. For a program that replaced itself by exec: it has the
+/// same root and is another program.
+pub(crate) fn remove_dead(dir: &PrivateDir, proc: &Proc) {
+    if let Some(_lock) = lock(dir) {
+        remove(dir, &dead_segments(dir, proc));
+        // Best effort: what stays is counted, which is less bad than to stop here.
+        drop(dir.remove_file(ARCHIVE_NAME));
+    }
+}
+
+/// All files of all processes that are gone, or of which only later files are left.
+fn dead_segments(dir: &PrivateDir, proc: &Proc) -> Vec<SegmentName> {
+    let Ok(segments) = segment_file::list(dir, FindLimits::default().files_max) else {
+        return Vec::new();
+    };
+    let is_live = |segment: &&SegmentName| {
+        let first = SegmentName {
+            index: 0,
+            ..**segment
+        };
+        match dir.open_file(&first.to_string()) {
+            Ok(file) => segment_file::is_live(&file, segment.process, proc),
+            // Without its first file, nobody can tell; one that runs may be about to.
+            Err(_) => proc.is_running(segment.process),
+        }
+    };
+    segments
+        .iter()
+        .filter(|segment| !is_live(segment))
+        .copied()
+        .collect()
+}
+
+/// The later files first: without its first file a process is not read at all.
+fn remove(dir: &PrivateDir, segments: &[SegmentName]) {
+    for segment in segments.iter().rev() {
+        // One that stays is named by the archive, and does not count.
+        drop(dir.remove_file(&segment.to_string()));
+    }
+}
+
+/// Whoever folds or removes is alone; whoever finds it taken has nothing to do.
+fn lock(dir: &PrivateDir) -> Option<File> {
+    let file = dir.open_lock(LOCK_NAME).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
+}
+
+/// A dead group that was removed, or is to be once its grace is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// Seen dead; its last values can be read until the grace is over.
+    Waiting {
+        key: GroupKey,
+        since: Timestamp,
+    },
+    Removed {
+        key: GroupKey,
+    },
+}
+
+/// Removes groups of which nobody has lived for `grace`. Whoever notices first leaves a note, so
+/// the grace counts from then, and anyone may end it.
+///
+/// A group lives while one of its processes does, or its root process (a master between two
+/// workers). Only files that this crate makes are removed; a folder with others stays.
+pub fn sweep_groups(
+    runtime_dir: &Path,
+    limits: &FindLimits,
+    grace: std::time::Duration,
+    now: Timestamp,
+) -> Vec<Swept> {
+    let proc = Proc::default();
+    let names = PrivateDir::open(runtime_dir).and_then(|dir| dir.names(limits.entries_max));
+    let Ok((names, _)) = names else {
+        return Vec::new();
+    };
+    let keys = names.iter().filter_map(|name| GroupKey::parse(name));
+    keys.take(limits.groups_max)
+        .filter_map(|key| sweep_group(runtime_dir, key, &proc, limits, grace, now))
+        .collect()
+}
+
+fn sweep_group(
+    runtime_dir: &Path,
+    key: GroupKey,
+    proc: &Proc,
+    limits: &FindLimits,
+    grace: std::time::Duration,
+    now: Timestamp,
+) -> Option<Swept> {
+    let path = runtime_dir.join(key.to_string());
+    let dir = PrivateDir::open(&path).ok()?;
+    let is_dead = || {
+        let live = segment_file::live_processes(&dir, proc, limits.files_max);
+        !proc.exists(key.0) && live.is_ok_and(|live| live.is_empty())
+    };
+    if !is_dead() {
+        return None;
+    }
+    let _lock = lock(&dir)?;
+    let noted = dir.read_file(GONE_NAME, 32).ok();
+    let noted = noted.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    let Some(since) = noted.map(Timestamp::from_millis) else {
+        dir.remove_file(GONE_NAME).ok()?;
+        let mut note = dir.create_file(GONE_NAME).ok()?;
+        note.write_all(now.as_millis().to_string().as_bytes())
+            .ok()?;
+        return Some(Swept::Waiting { key, since: now });
+    };
+    // Asked again under the lock: the first look may have been at a group being made.
+    if now.since(since) < grace || !is_dead() {
+        return Some(Swept::Waiting { key, since });
+    }
+    let (names, _) = dir.names(limits.files_max).ok()?;
+    for name in names.iter().filter(|name| is_ours(name)) {
+        dir.remove_file(name).ok()?;
+    }
+    // Fails while there are files of others: then it stays, and is reported as rejected.
+    std::fs::remove_dir(&path).ok()?;
+    Some(Swept::Removed { key })
+}
+
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_suffix(".new").unwrap_or(name);
+    SegmentName::parse(name).is_some()
+        || [ARCHIVE_NAME, LOCK_NAME, GONE_NAME, ANNOUNCE_NAME, "archive"].contains(&name)
+        || (name.starts_with(ANNOUNCE_NAME) && name.ends_with(".tmp"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use proptest::prelude::*;
+
+use crate::process::tests::{Stage, counter, shared, spec};
+use crate::{FamilyKind, GroupReading, ReadLimits, Value, read_group};
+
+fn total(reading: &GroupReading, name: &str) -> f64 {
+    let family = reading.families.iter().find(|family| *family.name == *name);
+    let totals = family.iter().flat_map(|family| &family.series);
+    totals
+        .map(|series| match series.value {
+            Value::Counter { total, .. } => total,
+            _ => f64::NAN,
+        })
+        .sum()
+}
+
+/// A group of two processes; the file of the second is to be maltreated.
+fn two_processes() -> (Stage, std::path::PathBuf) {
+    let stage = Stage::new();
+    let (good, bad) = (stage.process(), stage.process());
+    counter(&good, &["x"]).add(2.0);
+    let family = shared(&bad, spec(FamilyKind::Counter, "d", &["a"]));
+    for label in ["x", "y", "z"] {
+        family.series([label], 1.0).add(1.0);
+    }
+    shared(&bad, spec(FamilyKind::Histogram, "h", &[]))
+        .series([], 1.0)
+        .histogram_observe(1.5);
+    let path = stage.dir().join(&stage.segments()[1]);
+    // What a process keeps open must not outlive the test's processes: a copy is read instead.
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    write_private(&path, &bytes);
+    (stage, path)
+}
+
+fn write_private(path: &std::path::Path, bytes: &[u8]) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path).unwrap().write_all(bytes).unwrap();
+}
+
+fn check_hostile(what: &str, expected: &str, make: impl FnOnce(&std::path::Path)) {
+    let (stage, path) = two_processes();
+    fs::remove_file(&path).unwrap();
+    make(&path);
+    let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    assert_eq!(total(&reading, "c"), 2.0, "{what}");
+    let said: Vec<&str> = reading.damaged.iter().map(|damage| &*damage.what).collect();
+    assert!(
+        said.iter().any(|said| said.contains(expected)),
+        "{what}: {said:?}"
+    );
+}
+
+#[test]
+fn a_hostile_file_is_reported_and_costs_its_neighbours_nothing() {
+    check_hostile("a link", "not a plain file", |path| {
+        symlink("/etc/passwd", path).unwrap()
+    });
+    check_hostile("a fifo", "not a plain file", |path| {
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+    });
+    check_hostile("a folder", "not a plain file", |path| {
+        fs::create_dir(path).unwrap()
+    });
+    check_hostile("rubbish", "header is damaged", |path| {
+        write_private(path, &[7; 4096])
+    });
+    check_hostile("nothing", "too short", |path| write_private(path, b""));
+    check_hostile("open to others", "open to other users", |path| {
+        fs::write(path, b"").unwrap();
+    });
+}
+
+#[test]
+fn a_file_of_a_later_version_is_left_alone() {
+    let (stage, path) = two_processes();
+    let mut header = crate::record::encode_header(crate::ProcessId { pid: 7, start: 9 }, 0, 64);
+    header[1] += 1;
+    let mut hasher = crc32fast::Hasher::new();
+    for word in &header[..5] {
+        hasher.update(&word.to_ne_bytes());
+    }
+    header[5] = u64::from(hasher.finalize());
+    let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    write_private(&path, &bytes);
+    let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    assert!(
+        reading.damaged[0].what.contains("later version"),
+        "{:?}",
+        reading.damaged
+    );
+    assert_eq!(total(&reading, "c"), 2.0);
+}
+
+#[test]
+fn a_file_that_was_cut_off_keeps_what_is_left() {
+    let (stage, path) = two_processes();
+    let bytes = fs::read(&path).unwrap();
+    // The header, the family and the first of its series.
+    write_private(&path, &bytes[..(16 + 9 + 7 + 3) * 8]);
+    let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    assert_eq!(total(&reading, "d"), 1.0);
+    assert!(
+        reading
+            .damaged
+            .iter()
+            .any(|damage| damage.what.contains("cut off"))
+    );
+}
+
+#[test]
+fn a_huge_file_stops_at_the_limit() {
+    let (stage, path) = two_processes();
+    let mut header =
+        crate::record::encode_header(crate::ProcessId { pid: 7, start: 9 }, 0, 1 << 40);
+    header[crate::record::USED_WORD] = 1 << 40;
+    header[crate::record::USED_CHECK_WORD] = !(1 << 40);
+    let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    write_private(&path, &bytes);
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(1 << 43)
+        .unwrap();
+    let limits = ReadLimits {
+        bytes_max: 1 << 20,
+        ..ReadLimits::default()
+    };
+    let reading = read_group(&stage.dir(), &limits).unwrap();
+    assert_eq!(total(&reading, "c"), 2.0);
+    assert!(
+        reading
+            .damaged
+            .iter()
+            .any(|damage| damage.what.contains("limit"))
+    );
+}
+
+#[test]
+fn series_beyond_the_limit_are_left_out_and_reported_once() {
+    let (stage, _path) = two_processes();
+    let limits = ReadLimits {
+        series_max: 2,
+        ..ReadLimits::default()
+    };
+    let reading = read_group(&stage.dir(), &limits).unwrap();
+    assert_eq!(reading.damaged.len(), 1, "{:?}", reading.damaged);
+}
+
+#[test]
+fn processes_that_disagree_keep_the_first_meaning_of_a_name() {
+    let stage = Stage::new();
+    let (one, two, three) = (stage.process(), stage.process(), stage.process());
+    shared(&one, spec(FamilyKind::Counter, "c", &["a", "b"]))
+        .series(["1", "2"], 1.0)
+        .add(1.0);
+    shared(&two, spec(FamilyKind::Counter, "c", &["b", "a"]))
+        .series(["2", "1"], 1.0)
+        .add(2.0);
+    shared(&three, spec(FamilyKind::Gauge, "c", &["a", "b"])).series(["1", "2"], 1.0);
+    let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    assert_eq!(reading.families[0].series.len(), 1);
+    assert_eq!(total(&reading, "c"), 3.0);
+    assert!(
+        reading.damaged[0].what.contains("different kinds"),
+        "{:?}",
+        reading.damaged
+    );
+}
+
+#[test]
+fn a_group_that_is_gone_says_so() {
+    let stage = Stage::new();
+    let error = read_group(&stage.dir(), &ReadLimits::default()).unwrap_err();
+    assert!(matches!(error, crate::ReadError::Gone), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever happens to a file, the reading succeeds and the other process is untouched.
+    #[test]
+    fn no_damage_costs_another_process(
+        flips in proptest::collection::vec((0_usize..1024, any::<u8>()), 1..20),
+        len in 0_usize..2048,
+    ) {
+        let (stage, path) = two_processes();
+        let mut bytes = fs::read(&path).unwrap();
+        for (at, byte) in flips {
+            bytes[at] = byte;
+        }
+        bytes.truncate(len.max(512));
+        write_private(&path, &bytes);
+        let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+        prop_assert_eq!(total(&reading, "c"), 2.0);
+        crate::render_text(&reading);
+    }
+}

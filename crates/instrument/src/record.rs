@@ -1,0 +1,420 @@
+//! The bytes of a segment file: a header, then records. Layout: docs/formats/segment.md.
+//!
+//! A file is an array of native 64-bit words, so that every cell is one aligned atomic. Records
+//! are only ever appended. What a record *is* (its kind, its key, how many cells it has) never
+//! changes and is covered by a checksum; what it *says* (flags and cells) changes all the time
+//! and is not. A reader needs no end mark: a record counts when its checksum does.
+//!
+//! ```text
+//! word 0      magic (low half), CRC-32 of words 1 to 2 and the key (high half)
+//! word 1      length in words (low half), kind (16 bits), number of cells (16 bits)
+//! word 2      length of the key in bytes (low half), family number (high half)
+//! word 3..    key, padded with zero bytes to a whole word
+//! then        flags (1 word)
+//! then        cells (1 word each, f64)
+//! ```
+
+use std::sync::Arc;
+
+use crate::group::ProcessId;
+use crate::reading::FamilyKind;
+
+/// `pyromseg` as a little-endian word; on a machine of the other byte order it does not match,
+/// and such a file was not written on this machine.
+pub(crate) const FILE_MAGIC: u64 = u64::from_le_bytes(*b"pyromseg");
+/// Readers refuse a greater one.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// Words before the first record. More than are used, so that a later version has room.
+pub(crate) const HEADER_WORDS: usize = 16;
+/// Header words that change: how many words hold records, and the same with all bits turned.
+pub(crate) const USED_WORD: usize = 6;
+pub(crate) const USED_CHECK_WORD: usize = 7;
+/// Header word: series of the process that found no room in shared memory.
+pub(crate) const UNSHARED_WORD: usize = 8;
+/// Header word: panics that were caught at the host's border.
+pub(crate) const PANICS_WORD: usize = 9;
+
+const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"prec");
+const RECORD_HEADER_WORDS: usize = 3;
+/// Longest record. A series with a longer key stays out of shared memory.
+pub(crate) const RECORD_WORDS_MAX: usize = 1 << 17;
+
+/// Flag of a record: it was removed, its cells do not count.
+pub(crate) const REMOVED: u64 = 1;
+
+/// Where things stand in the words from the flags on.
+pub(crate) const FLAGS: usize = 0;
+/// Seconds since the epoch: when a counter, summary or histogram began; when a gauge or state was
+/// last set, or one of the two below.
+pub(crate) const TIME: usize = 1;
+/// The time of a gauge that was last moved by inc or dec.
+pub(crate) const MOVED: f64 = 0.0;
+/// The time of a gauge that exists and was never set or moved.
+pub(crate) const UNTOUCHED: f64 = -1.0;
+/// The first value cell.
+pub(crate) const VALUES: usize = 2;
+
+/// How a gauge's values in several processes become one (prometheus_client's
+/// `multiprocess_mode`, and `Auto`, the default here).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GaugeMode {
+    /// Last moved by inc or dec anywhere: the sum over the living. Else what was set last.
+    Auto,
+    /// One series a living process, with a `pid` label.
+    All,
+    LiveAll,
+    Min,
+    LiveMin,
+    Max,
+    LiveMax,
+    Sum,
+    LiveSum,
+    MostRecent,
+    LiveMostRecent,
+}
+
+impl GaugeMode {
+    pub const EVERY: [(&str, Self); 11] = [
+        ("auto", Self::Auto),
+        ("all", Self::All),
+        ("liveall", Self::LiveAll),
+        ("min", Self::Min),
+        ("livemin", Self::LiveMin),
+        ("max", Self::Max),
+        ("livemax", Self::LiveMax),
+        ("sum", Self::Sum),
+        ("livesum", Self::LiveSum),
+        ("mostrecent", Self::MostRecent),
+        ("livemostrecent", Self::LiveMostRecent),
+    ];
+
+    fn code(self) -> u8 {
+        let place = Self::EVERY.iter().position(|(_, mode)| *mode == self);
+        u8::try_from(place.expect("EVERY lists every mode")).expect("there are eleven modes")
+    }
+}
+
+const KINDS: [FamilyKind; 6] = [
+    FamilyKind::Counter,
+    FamilyKind::Gauge,
+    FamilyKind::Summary,
+    FamilyKind::Histogram,
+    FamilyKind::Info,
+    FamilyKind::StateSet,
+];
+
+/// What a family is: the key of its record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FamilyKey {
+    pub(crate) registry: u16,
+    pub(crate) kind: FamilyKind,
+    pub(crate) mode: GaugeMode,
+    pub(crate) name: Arc<str>,
+    pub(crate) help: Arc<str>,
+    pub(crate) unit: Arc<str>,
+    pub(crate) label_names: Vec<Arc<str>>,
+    /// Upper bounds of a histogram's buckets.
+    pub(crate) bounds: Vec<f64>,
+    /// States of a state set.
+    pub(crate) states: Vec<Arc<str>>,
+}
+
+impl FamilyKey {
+    /// Number of cells of each of its series, the time included.
+    pub(crate) fn n_cells(&self) -> usize {
+        1 + match self.kind {
+            FamilyKind::Counter | FamilyKind::Gauge | FamilyKind::Info => 1,
+            FamilyKind::Summary => 2,
+            FamilyKind::Histogram => 1 + self.bounds.len(),
+            FamilyKind::StateSet => self.states.len(),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend_from_slice(&self.registry.to_le_bytes());
+        let kind = KINDS.iter().position(|kind| *kind == self.kind);
+        out.push(u8::try_from(kind.expect("KINDS lists every kind")).expect("there are six kinds"));
+        out.push(self.mode.code());
+        for text in [&self.name, &self.help, &self.unit] {
+            put_text(&mut out, text);
+        }
+        for texts in [&self.label_names, &self.states] {
+            put_count(&mut out, texts.len());
+            for text in texts {
+                put_text(&mut out, text);
+            }
+        }
+        put_count(&mut out, self.bounds.len());
+        for bound in &self.bounds {
+            out.extend_from_slice(&bound.to_le_bytes());
+        }
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let registry = u16::from_le_bytes(take(&mut rest)?);
+        let [kind, mode] = take(&mut rest)?;
+        let mut text = || take_text(&mut rest).map(Arc::from);
+        let (name, help, unit) = (text()?, text()?, text()?);
+        let mut texts = || -> Option<Vec<Arc<str>>> {
+            let count = take_count(&mut rest)?;
+            (0..count)
+                .map(|_| take_text(&mut rest).map(Arc::from))
+                .collect()
+        };
+        let (label_names, states) = (texts()?, texts()?);
+        let count = take_count(&mut rest)?;
+        let bounds = (0..count)
+            .map(|_| take(&mut rest).map(f64::from_le_bytes))
+            .collect::<Option<Vec<f64>>>()?;
+        rest.is_empty().then_some(Self {
+            registry,
+            kind: *KINDS.get(usize::from(kind))?,
+            mode: GaugeMode::EVERY.get(usize::from(mode))?.1,
+            name,
+            help,
+            unit,
+            label_names,
+            bounds,
+            states,
+        })
+    }
+}
+
+/// The key of a series: its label values, in the order of the family's label names.
+///
+/// The label names of an info differ from series to series, so its key holds pairs.
+pub(crate) fn encode_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for text in texts {
+        put_text(&mut out, text);
+    }
+    out
+}
+
+pub(crate) fn decode_texts(mut bytes: &[u8]) -> Option<Vec<&str>> {
+    let mut texts = Vec::new();
+    while !bytes.is_empty() {
+        texts.push(take_text(&mut bytes)?);
+    }
+    Some(texts)
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    // Lists are bounded by RECORD_WORDS_MAX long before this saturates.
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_count(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*taken)
+}
+
+/// A count of things that each take at least one byte: more than there are bytes is a lie, and
+/// must not become an allocation.
+fn take_count(bytes: &mut &[u8]) -> Option<usize> {
+    let count = usize::try_from(u32::from_le_bytes(take(bytes)?)).ok()?;
+    (count <= bytes.len()).then_some(count)
+}
+
+fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    let len = take_count(bytes)?;
+    let (text, rest) = bytes.split_at(len);
+    *bytes = rest;
+    std::str::from_utf8(text).ok()
+}
+
+/// What a record holds besides cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    Family,
+    Series,
+    /// In an archive: a process whose segments were folded into it. The key is its file name.
+    Folded,
+}
+
+impl RecordKind {
+    fn code(self) -> u16 {
+        match self {
+            Self::Family => 1,
+            Self::Series => 2,
+            Self::Folded => 3,
+        }
+    }
+
+    fn of(code: u16) -> Option<Self> {
+        [Self::Family, Self::Series, Self::Folded]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
+}
+
+/// A record to be appended, cells zero. `None` when it would be too long.
+pub(crate) fn encode_record(
+    kind: RecordKind,
+    family: u32,
+    key: &[u8],
+    n_cells: usize,
+) -> Option<Vec<u64>> {
+    let n_cells = u16::try_from(n_cells).ok()?;
+    let len = RECORD_HEADER_WORDS + key.len().div_ceil(8) + 1 + usize::from(n_cells);
+    if RECORD_WORDS_MAX < len {
+        return None;
+    }
+    let mut words = Vec::with_capacity(len);
+    words.push(0);
+    words.push(
+        u64::from(u32::try_from(len).ok()?)
+            | u64::from(kind.code()) << 32
+            | u64::from(n_cells) << 48,
+    );
+    words.push(u64::from(u32::try_from(key.len()).ok()?) | u64::from(family) << 32);
+    for chunk in key.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        words.push(u64::from_ne_bytes(word));
+    }
+    words[0] = u64::from(RECORD_MAGIC) | u64::from(checksum(&words[1..])) << 32;
+    words.resize(len, 0);
+    Some(words)
+}
+
+/// Where the flags stand in a record with a key of this length.
+pub(crate) fn flags_at(key_len: usize) -> usize {
+    RECORD_HEADER_WORDS + key_len.div_ceil(8)
+}
+
+fn checksum(words: &[u64]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for word in words {
+        hasher.update(&word.to_ne_bytes());
+    }
+    hasher.finalize()
+}
+
+/// A record as read.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) kind: RecordKind,
+    pub(crate) family: u32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) flags: u64,
+    pub(crate) cells: Vec<f64>,
+}
+
+/// A step of a walk over a file.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Record(Record),
+    /// Words from this one on are no record; the walk goes on at the next thing that is one.
+    Damage {
+        word: usize,
+    },
+}
+
+/// Walks over the records in `words`, from `at` on. Damage costs the damaged record alone: the
+/// walk finds the next one by its magic and its checksum.
+pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
+    let mut at = at;
+    std::iter::from_fn(move || {
+        let began = at;
+        while at < words.len() {
+            if let Some((record, len)) = decode_record(&words[at..]) {
+                if began < at && words[began..at].iter().any(|word| *word != 0) {
+                    return Some(Found::Damage { word: began });
+                }
+                at += len;
+                return Some(Found::Record(record));
+            }
+            at += 1;
+        }
+        let rest = words.get(began..).unwrap_or_default();
+        let is_damaged = rest.iter().any(|word| *word != 0);
+        (is_damaged).then_some(Found::Damage { word: began })
+    })
+}
+
+fn decode_record(words: &[u64]) -> Option<(Record, usize)> {
+    let (&[first, second, third], _) = words.split_first_chunk()?;
+    if first as u32 != RECORD_MAGIC {
+        return None;
+    }
+    let len = second as u32 as usize;
+    let kind = RecordKind::of((second >> 32) as u16)?;
+    let n_cells = usize::from((second >> 48) as u16);
+    let key_len = third as u32 as usize;
+    let flags_at = flags_at(key_len);
+    if len != flags_at + 1 + n_cells || words.len() < len {
+        return None;
+    }
+    if u64::from(checksum(&words[1..flags_at])) != first >> 32 {
+        return None;
+    }
+    let mut key: Vec<u8> = words[RECORD_HEADER_WORDS..flags_at]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    key.truncate(key_len);
+    let record = Record {
+        kind,
+        family: (third >> 32) as u32,
+        key,
+        flags: words[flags_at],
+        cells: words[flags_at + 1..len]
+            .iter()
+            .map(|word| f64::from_bits(*word))
+            .collect(),
+    };
+    Some((record, len))
+}
+
+/// The header of a new file. `used` starts at the first record's place.
+pub(crate) fn encode_header(process: ProcessId, index: u32, n_words: usize) -> [u64; HEADER_WORDS] {
+    let mut words = [0; HEADER_WORDS];
+    words[0] = FILE_MAGIC;
+    words[1] = u64::from(FORMAT_VERSION) | (HEADER_WORDS as u64) << 32;
+    words[2] = n_words as u64;
+    words[3] = u64::from(process.pid) | u64::from(index) << 32;
+    words[4] = process.start;
+    words[5] = u64::from(checksum(&words[..5]));
+    words[USED_WORD] = HEADER_WORDS as u64;
+    words[USED_CHECK_WORD] = !(HEADER_WORDS as u64);
+    words
+}
+
+/// Why a file is not read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadHeader {
+    TooShort,
+    Rubbish,
+    Future,
+}
+
+/// How many words of the file hold records, the header included.
+///
+/// A header whose changing words disagree is a writer caught in the act, or damage: then the
+/// whole file is walked, and the checksums decide.
+pub(crate) fn read_header(words: &[u64]) -> Result<Option<usize>, BadHeader> {
+    let header = words.get(..HEADER_WORDS).ok_or(BadHeader::TooShort)?;
+    if header[0] != FILE_MAGIC || header[5] != u64::from(checksum(&header[..5])) {
+        return Err(BadHeader::Rubbish);
+    }
+    if FORMAT_VERSION < header[1] as u32 {
+        return Err(BadHeader::Future);
+    }
+    let used = header[USED_WORD];
+    let is_sound =
+        used == !header[USED_CHECK_WORD] && (HEADER_WORDS as u64..=header[2]).contains(&used);
+    Ok(is_sound.then_some(used as usize))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,380 @@
+//! `rules` and `alerts`: what the judge watches and what it found, in Prometheus's JSON.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use diagnosis::pack::Pack;
+use diagnosis::rules::{Alert, AlertState, Alerting, Rule, RuleKind};
+use model::{Timestamp, format_float};
+use serde::Serialize;
+
+use super::answer::{Answer, ApiError, success};
+use super::params::Params;
+use super::time::format_rfc3339;
+use super::value::LabelsJson;
+use crate::app::App;
+use crate::judge::{Detections, GroupReport, JudgedGroup, RuleReport};
+
+/// Mounted under `/api/v1`.
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/rules", get(rules))
+        .route("/alerts", get(alerts))
+}
+
+/// `GET /api/v1/rules`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RulesJson<'a> {
+    groups: Vec<GroupJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupJson<'a> {
+    name: &'a str,
+    file: &'a str,
+    rules: Vec<RuleJson<'a>>,
+    /// Seconds.
+    interval: f64,
+    limit: usize,
+    /// Seconds.
+    evaluation_time: f64,
+    last_evaluation: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RuleJson<'a> {
+    Alerting(Box<AlertingJson<'a>>),
+    Recording(RecordingJson<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertingJson<'a> {
+    state: &'static str,
+    name: &'a str,
+    query: String,
+    /// `for`, in seconds.
+    duration: f64,
+    /// Seconds.
+    keep_firing_for: f64,
+    labels: PairsJson<'a>,
+    annotations: PairsJson<'a>,
+    alerts: Vec<AlertJson<'a>>,
+    health: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'a str>,
+    /// Seconds.
+    evaluation_time: f64,
+    last_evaluation: String,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pack: Option<&'a str>,
+    /// Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<&'a str>,
+    /// What the rule waits for before it can say anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_evaluable: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordingJson<'a> {
+    name: &'a str,
+    query: String,
+    #[serde(skip_serializing_if = "PairsJson::is_empty")]
+    labels: PairsJson<'a>,
+    health: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'a str>,
+    evaluation_time: f64,
+    last_evaluation: String,
+    r#type: &'static str,
+}
+
+/// `GET /api/v1/alerts`.
+#[derive(Serialize)]
+struct AlertsJson<'a> {
+    alerts: Vec<AlertJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertJson<'a> {
+    labels: LabelsJson<'a>,
+    annotations: PairsJson<'a>,
+    state: &'static str,
+    active_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_firing_since: Option<String>,
+    /// As Go's `%e`.
+    value: String,
+}
+
+/// Names and texts as an object, sorted by name as Go does.
+struct PairsJson<'a>(&'a [(String, String)]);
+
+impl PairsJson<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for PairsJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs: Vec<_> = self.0.iter().map(|(name, text)| (name, text)).collect();
+        pairs.sort();
+        serializer.collect_map(pairs)
+    }
+}
+
+/// What a request asks for. Empty lists ask for everything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RulesFilter {
+    /// `alerting` or `recording`.
+    rule_type: Option<&'static str>,
+    rule_names: Vec<String>,
+    group_names: Vec<String>,
+    files: Vec<String>,
+    exclude_alerts: bool,
+    /// Groups in one answer.
+    group_limit: Option<usize>,
+    /// The answer begins with this group.
+    next_token: Option<String>,
+}
+
+impl RulesFilter {
+    fn of(params: &Params) -> Result<Self, ApiError> {
+        let texts = |name: &str| params.all(name).into_iter().map(str::to_owned).collect();
+        let rule_type = match params.get("type").map(str::to_lowercase).as_deref() {
+            None => None,
+            Some("alert") => Some("alerting"),
+            Some("record") => Some("recording"),
+            Some(other) => {
+                return Err(ApiError::bad_data(format!("not supported value {other:?}")));
+            }
+        };
+        let limit = params.limit("group_limit")?;
+        Ok(Self {
+            rule_type,
+            rule_names: texts("rule_name[]"),
+            group_names: texts("rule_group[]"),
+            files: texts("file[]"),
+            exclude_alerts: params.get("exclude_alerts") == Some("true"),
+            group_limit: (limit < usize::MAX).then_some(limit),
+            next_token: params.get("group_next_token").map(str::to_owned),
+        })
+    }
+
+    fn wants_group(&self, group: &JudgedGroup) -> bool {
+        let among = |wanted: &[String], name: &str| {
+            wanted.is_empty() || wanted.iter().any(|candidate| candidate == name)
+        };
+        among(&self.group_names, group.name()) && among(&self.files, &group.file)
+    }
+
+    fn wants_rule(&self, rule: &Rule) -> bool {
+        let kind = if rule.alerting().is_some() {
+            "alerting"
+        } else {
+            "recording"
+        };
+        self.rule_type.is_none_or(|wanted| wanted == kind)
+            && (self.rule_names.is_empty() || self.rule_names.iter().any(|n| n == rule.name()))
+    }
+}
+
+async fn rules(State(app): State<Arc<App>>, params: Params) -> Answer {
+    let filter = RulesFilter::of(&params)?;
+    rules_answer(
+        app.judge.groups(),
+        app.judge.packs(),
+        &app.judge.detections(),
+        &filter,
+    )
+}
+
+/// Everything the answer needs, so that tests need no server.
+pub(crate) fn rules_answer(
+    mut groups: Vec<Arc<JudgedGroup>>,
+    packs: &[Pack],
+    detections: &Detections,
+    filter: &RulesFilter,
+) -> Answer {
+    groups.retain(|group| filter.wants_group(group));
+    groups.sort_by(|a, b| (&a.file, a.name()).cmp(&(&b.file, b.name())));
+    if let Some(token) = &filter.next_token {
+        let start = groups.iter().position(|group| token_of(group) == *token);
+        let start = start.ok_or_else(|| {
+            ApiError::bad_data("invalid group_next_token: the rules have changed, begin anew")
+        })?;
+        groups.drain(..start);
+    }
+    let limit = filter.group_limit.unwrap_or(usize::MAX);
+    let group_next_token = groups.get(limit).map(|group| token_of(group));
+    groups.truncate(limit);
+    let reports: Vec<Arc<GroupReport>> = groups.iter().map(|group| group.report()).collect();
+    let groups = groups.iter().zip(&reports).map(|(group, report)| {
+        let pack = group
+            .pack
+            .as_deref()
+            .and_then(|id| packs.iter().find(|pack| pack.id == id));
+        group_json(group, report, pack, detections, filter)
+    });
+    // Prometheus leaves out groups in which a filter on rules found nothing.
+    let filtered = filter.rule_type.is_some() || !filter.rule_names.is_empty();
+    let groups = groups
+        .filter(|group| !filtered || !group.rules.is_empty())
+        .collect();
+    success(&RulesJson {
+        groups,
+        group_next_token,
+    })
+}
+
+/// Names a group in the middle of a list; opaque to clients.
+fn token_of(group: &JudgedGroup) -> String {
+    format!("{:016x}", group.key().fingerprint().0)
+}
+
+fn group_json<'a>(
+    group: &'a JudgedGroup,
+    report: &'a GroupReport,
+    pack: Option<&'a Pack>,
+    detections: &Detections,
+    filter: &RulesFilter,
+) -> GroupJson<'a> {
+    let rules = group
+        .rules(report)
+        .filter(|(rule, _)| filter.wants_rule(rule));
+    let rules = rules.map(|(rule, report)| match &rule.kind {
+        RuleKind::Recording { record } => RuleJson::Recording(RecordingJson {
+            name: record,
+            query: rule.expr.to_string(),
+            labels: PairsJson(&rule.labels),
+            health: report.health,
+            last_error: report.last_error.as_deref(),
+            evaluation_time: report.took.as_secs_f64(),
+            last_evaluation: time(report.evaluated_at),
+            r#type: "recording",
+        }),
+        RuleKind::Alerting(alerting) => {
+            let exists = |name: &str| detections.has_metric(name);
+            let not_evaluable = pack.and_then(|pack| pack.not_evaluable(rule, &exists));
+            let mut json = alerting_json(rule, alerting, report, pack);
+            json.not_evaluable = not_evaluable;
+            if filter.exclude_alerts {
+                json.alerts = Vec::new();
+            }
+            RuleJson::Alerting(Box::new(json))
+        }
+    });
+    GroupJson {
+        name: group.name(),
+        file: &group.file,
+        rules: rules.collect(),
+        interval: group.interval.as_secs_f64(),
+        limit: group.limit().unwrap_or(0),
+        evaluation_time: report.took.as_secs_f64(),
+        last_evaluation: time(report.evaluated_at),
+    }
+}
+
+fn alerting_json<'a>(
+    rule: &'a Rule,
+    alerting: &'a Alerting,
+    report: &'a RuleReport,
+    pack: Option<&'a Pack>,
+) -> AlertingJson<'a> {
+    AlertingJson {
+        state: report.worst,
+        name: &alerting.name,
+        query: rule.expr.to_string(),
+        duration: alerting.hold.as_secs_f64(),
+        keep_firing_for: alerting.keep_firing_for.as_secs_f64(),
+        labels: PairsJson(&rule.labels),
+        annotations: PairsJson(&alerting.annotations),
+        alerts: report.alerts.iter().map(alert_json).collect(),
+        health: report.health,
+        last_error: report.last_error.as_deref(),
+        evaluation_time: report.took.as_secs_f64(),
+        last_evaluation: time(report.evaluated_at),
+        r#type: "alerting",
+        pack: pack.map(|pack| pack.id.as_str()),
+        runbook: pack
+            .and_then(|pack| pack.runbooks.get(&alerting.name))
+            .map(String::as_str),
+        not_evaluable: None,
+    }
+}
+
+async fn alerts(State(app): State<Arc<App>>) -> Answer {
+    alerts_answer(&app.judge.alerts())
+}
+
+pub(crate) fn alerts_answer(alerts: &[Alert]) -> Answer {
+    success(&AlertsJson {
+        alerts: alerts.iter().map(alert_json).collect(),
+    })
+}
+
+fn alert_json(alert: &Alert) -> AlertJson<'_> {
+    let keep_firing_since = match alert.state {
+        AlertState::Firing { clear_since, .. } => clear_since.map(format_rfc3339),
+        AlertState::Pending { .. } | AlertState::Inactive => None,
+    };
+    AlertJson {
+        labels: LabelsJson(&alert.labels),
+        annotations: PairsJson(&alert.annotations),
+        state: alert.state.name(),
+        active_at: alert.state.active_at().map(format_rfc3339),
+        keep_firing_since,
+        value: exponent_form(alert.value),
+    }
+}
+
+/// Go's zero time for what has not happened yet.
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), format_rfc3339)
+}
+
+/// `2.4e-01`: Go's `%e` with the fewest digits that read back the same.
+fn exponent_form(value: f64) -> String {
+    if !value.is_finite() {
+        return format_float(value);
+    }
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    match exponent.strip_prefix('-') {
+        Some(digits) => format!("{mantissa}e-{digits:0>2}"),
+        None => format!("{mantissa}e+{exponent:0>2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_alerts_are_written_as_go_writes_them() {
+        for (value, expected) in [
+            (0.24, "2.4e-01"),
+            (0.0, "0e+00"),
+            (1.0, "1e+00"),
+            (123_456.0, "1.23456e+05"),
+            (-1e-12, "-1e-12"),
+            (1e100, "1e+100"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(exponent_form(value), expected);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The command line: what a person types, and what comes back in words and exit codes.
+//!
+//! Exit codes: 0 all is well, 1 the thing asked about is not, 2 it could not be done.
+
+mod check;
+mod client;
+mod query;
+mod style;
+mod targets;
+mod up;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Monitoring for Python services: finds, scrapes, stores, queries, judges and shows.
+#[derive(Debug, Parser)]
+#[command(name = "pyrometer", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: find local Python services, scrape, store, and show them.
+    Up(UpArgs),
+    /// Check files without running anything.
+    Check {
+        #[command(subcommand)]
+        what: CheckWhat,
+    },
+    /// Ask a running server.
+    Query {
+        #[command(subcommand)]
+        what: QueryWhat,
+    },
+    /// List what a running server scrapes.
+    Targets(TargetsArgs),
+    /// Print the version.
+    Version,
+}
+
+/// Options of `pyrometer up`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UpArgs {
+    /// A prometheus.yml. Without it only services that announce themselves are scraped.
+    #[arg(long, value_name = "FILE", env = "PYROMETER_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Refuse a configuration that holds sections this server ignores.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where the API and the web UI answer.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9095",
+        env = "PYROMETER_LISTEN"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Listen on an address that others can reach, although nobody has to log in.
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
+    /// Where samples are kept [default: $XDG_DATA_HOME/pyrometer or ~/.local/share/pyrometer]
+    #[arg(long, value_name = "FOLDER", env = "PYROMETER_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How long samples are kept.
+    #[arg(long, value_name = "DURATION", default_value = "15d", value_parser = duration)]
+    pub(crate) retention: Duration,
+    /// Where local processes announce themselves; may stand several times [default: the folder
+    /// the Python package uses]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) runtime_dir: Vec<PathBuf>,
+    /// How often announced processes are read.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) scrape_interval: Duration,
+    /// Do not judge by the curated packs, only by the rule files of the configuration.
+    #[arg(long)]
+    pub(crate) no_packs: bool,
+    /// What is logged to standard error.
+    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
+        value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub(crate) log_level: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum CheckWhat {
+    /// Check configurations (prometheus.yml) and the rule files they name.
+    Config {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Sections this server ignores are problems too.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Check rule files.
+    Rules {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QueryWhat {
+    /// The value of an expression at one moment.
+    Instant {
+        /// PromQL.
+        expression: String,
+        /// Unix seconds or RFC 3339 [default: now]
+        #[arg(long)]
+        time: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// The values of an expression over a range of time.
+    Range {
+        /// PromQL.
+        expression: String,
+        /// Unix seconds or RFC 3339 [default: an hour before the end]
+        #[arg(long)]
+        start: Option<String>,
+        /// Unix seconds or RFC 3339 [default: now]
+        #[arg(long)]
+        end: Option<String>,
+        /// A duration or seconds [default: a 250th of the range]
+        #[arg(long)]
+        step: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct TargetsArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Which server to ask and how to print.
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// The running server.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9095",
+        env = "PYROMETER_SERVER"
+    )]
+    server: String,
+    /// Print the server's JSON as it is.
+    #[arg(long)]
+    json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match model::parse_duration(text) {
+        Ok(span) if span.is_zero() => Err("it must be longer than 0s".to_owned()),
+        Ok(span) => Ok(span),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs the command that was typed.
+pub(crate) fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Up(args) => up::run(args),
+        Command::Check {
+            what: CheckWhat::Config { files, strict },
+        } => check::configs(&files, strict),
+        Command::Check {
+            what: CheckWhat::Rules { files },
+        } => check::rules(&files),
+        Command::Query {
+            what:
+                QueryWhat::Instant {
+                    expression,
+                    time,
+                    server,
+                },
+        } => query::instant(&server, &expression, time.as_deref()),
+        Command::Query {
+            what:
+                QueryWhat::Range {
+                    expression,
+                    start,
+                    end,
+                    step,
+                    server,
+                },
+        } => {
+            let range = query::RangeArgs { start, end, step };
+            query::range(&server, &expression, &range)
+        }
+        Command::Targets(args) => targets::run(&args.server),
+        Command::Version => {
+            style::print(&format!("pyrometer {}\n", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+    }
+}

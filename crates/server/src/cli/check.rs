@@ -1,0 +1,117 @@
+//! `pyrometer check`: what is wrong with files, before they run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::style::{Style, clean, complain, print};
+use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
+use crate::scrape::error_chain;
+
+/// Failed is a file with problems, unreadable one that could not be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Good,
+    Failed,
+    Unreadable,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Good => Self::SUCCESS,
+            Verdict::Failed => Self::from(1),
+            Verdict::Unreadable => Self::from(2),
+        }
+    }
+}
+
+pub(super) fn configs(files: &[PathBuf], strict: bool) -> ExitCode {
+    worst(files.iter().map(|path| config(path, strict)))
+}
+
+pub(super) fn rules(files: &[PathBuf]) -> ExitCode {
+    worst(files.iter().map(|path| rule_file(path)))
+}
+
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> ExitCode {
+    // Every file is looked at, also after a bad one.
+    verdicts.max().unwrap_or(Verdict::Good).into()
+}
+
+fn config(path: &Path, strict: bool) -> Verdict {
+    let (config, ignored) = match Config::load(path, strict) {
+        Ok(loaded) => loaded,
+        Err(error @ ConfigError::Io { .. }) => {
+            complain(&error_chain(&error));
+            return Verdict::Unreadable;
+        }
+        Err(ConfigError::Invalid { path, problems }) => {
+            let errors = problems.len();
+            tell_failed(&path, errors);
+            for problem in problems {
+                print(&format!("  {}\n", clean(&problem.to_string())));
+            }
+            return Verdict::Failed;
+        }
+    };
+    let style = Style::of_stdout();
+    print(&format!(
+        "{} {}: {} jobs, {} rule file patterns\n",
+        style.good("ok"),
+        path.display(),
+        config.jobs.len(),
+        config.rule_files.len()
+    ));
+    for problem in ignored
+        .iter()
+        .filter(|problem| problem.severity == Severity::Ignored)
+    {
+        print(&format!("  {}\n", clean(&problem.to_string())));
+    }
+    let named = config
+        .rule_files
+        .iter()
+        .flat_map(|pattern| expand_pattern(pattern));
+    named
+        .map(|path| rule_file(&path))
+        .max()
+        .unwrap_or(Verdict::Good)
+}
+
+fn rule_file(path: &Path) -> Verdict {
+    let text = match read_file(path) {
+        Ok(text) => text,
+        Err(error) => {
+            complain(&format!(
+                "cannot read rule file {}: {error}",
+                path.display()
+            ));
+            return Verdict::Unreadable;
+        }
+    };
+    match diagnosis::rules::parse_rule_file(&text) {
+        Ok(groups) => {
+            let n_rules: usize = groups.iter().map(|group| group.rules.len()).sum();
+            let good = Style::of_stdout().good("ok");
+            print(&format!(
+                "{good} {}: {} groups, {n_rules} rules\n",
+                path.display(),
+                groups.len()
+            ));
+            Verdict::Good
+        }
+        Err(problems) => {
+            tell_failed(path, problems.len());
+            for problem in problems {
+                print(&format!("  {}\n", clean(&error_chain(&problem))));
+            }
+            Verdict::Failed
+        }
+    }
+}
+
+fn tell_failed(path: &Path, problems: usize) {
+    let noun = if problems == 1 { "problem" } else { "problems" };
+    let bad = Style::of_stdout().bad("failed");
+    print(&format!("{bad} {}: {problems} {noun}\n", path.display()));
+}

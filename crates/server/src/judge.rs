@@ -1,0 +1,287 @@
+//! Judging: rule groups evaluated on schedule, alerts and their states.
+//!
+//! The packs' rules are evaluated once their technology was detected, those of `rule_files`
+//! always. Each group has its own task; at most [`EVALUATIONS_MAX`] evaluate at a time, on their
+//! own permits, so that no user's query holds up an alert. What they find is written back as
+//! series and published for the API.
+
+mod detections;
+mod group;
+mod load;
+pub(crate) mod services;
+#[cfg(test)]
+pub(crate) mod world;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use diagnosis::pack::{Pack, embedded};
+use diagnosis::rules::Alert;
+use model::Timestamp;
+use promql::{Cancel, EvalOptions};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+pub(crate) use self::detections::Detections;
+pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
+use crate::app::App;
+
+/// Groups that are evaluated at once. Two keep one heavy group from holding up all others and
+/// leave a core of a small machine to scrapes and queries.
+const EVALUATIONS_MAX: usize = 2;
+
+/// How often the jobs are looked at anew. An unknown service shows its dashboards this soon.
+const DETECT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// An evaluation may take as long as its interval, but never less than this.
+const DEADLINE_MIN: Duration = Duration::from_secs(10);
+
+/// The state of all rules. Shared by the evaluating tasks and the API.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    packs: Vec<Pack>,
+    groups: RwLock<Vec<Arc<JudgedGroup>>>,
+    detections: RwLock<Arc<Detections>>,
+    /// The configuration was read anew.
+    reloaded: Notify,
+}
+
+impl Judge {
+    pub(crate) fn new() -> Self {
+        let load = |files| Pack::load(&files).expect("the packs' gate test loads each of them");
+        Self {
+            packs: embedded().into_iter().map(load).collect(),
+            groups: RwLock::default(),
+            detections: RwLock::default(),
+            reloaded: Notify::new(),
+        }
+    }
+
+    pub(crate) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
+    pub(crate) fn pack(&self, id: &str) -> Option<&Pack> {
+        self.packs.iter().find(|pack| pack.id == id)
+    }
+
+    /// The groups that are judged: those of packs only once they were detected.
+    pub(crate) fn groups(&self) -> Vec<Arc<JudgedGroup>> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        groups
+            .iter()
+            .filter(|group| group.is_armed())
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn detections(&self) -> Arc<Detections> {
+        Arc::clone(
+            &self
+                .detections
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Every alert that is pending or firing.
+    pub(crate) fn alerts(&self) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for group in self.groups() {
+            alerts.extend(
+                group
+                    .report()
+                    .rules
+                    .iter()
+                    .flat_map(|rule| rule.alerts.clone()),
+            );
+        }
+        alerts
+    }
+
+    /// Evaluates until `cancel`.
+    pub(crate) async fn run(app: Arc<App>, cancel: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(EVALUATIONS_MAX));
+        while !cancel.is_cancelled() {
+            let loading = Arc::clone(&app);
+            let loaded = tokio::task::spawn_blocking(move || loading.judge.load(&loading)).await;
+            if let Err(panicked) = loaded {
+                error!(%panicked, "loading the rules ended");
+            }
+            let round = cancel.child_token();
+            let mut tasks = JoinSet::new();
+            tasks.spawn(detect_loop(Arc::clone(&app), round.clone()));
+            let groups = app
+                .judge
+                .groups
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            for group in groups {
+                let slots = Arc::clone(&slots);
+                tasks.spawn(group_loop(Arc::clone(&app), group, slots, round.clone()));
+            }
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = app.judge.reloaded.notified() => {}
+            }
+            round.cancel();
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(panicked) = ended {
+                    error!(%panicked, "a rule group's task ended");
+                }
+            }
+        }
+    }
+
+    /// Has the task of [`Self::run`] take over a configuration that was read anew.
+    pub(crate) fn reload(&self) {
+        self.reloaded.notify_one();
+    }
+
+    /// Reads the rules of the configuration in force. Groups that did not change keep their
+    /// state; a rule file with a problem keeps the groups that it had. Blocks on files.
+    fn load(&self, app: &App) {
+        let config = app.config();
+        let mut loaded = load::rule_files(&config.rule_files);
+        for problem in &loaded.problems {
+            error!(file = %problem.file.display(), %problem.reason, "rule file cannot be used");
+        }
+        if app.settings.packs {
+            loaded.groups.extend(load::pack_groups(&self.packs));
+        }
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next: Vec<Arc<JudgedGroup>> = Vec::with_capacity(loaded.groups.len());
+        for found in loaded.groups {
+            let interval = found.group.interval.unwrap_or(config.evaluation_interval);
+            let external = &config.external_labels;
+            let same = groups
+                .iter()
+                .find(|group| group.is(&found, interval, external));
+            next.push(match same {
+                Some(group) => Arc::clone(group),
+                None => {
+                    let group = JudgedGroup::new(found, interval, external.clone());
+                    group.restore(&app.store, app.clock.now());
+                    Arc::new(group)
+                }
+            });
+        }
+        let is_bad = |group: &JudgedGroup| loaded.problems.iter().any(|p| p.is_of(&group.file));
+        next.extend(groups.iter().filter(|group| is_bad(group)).cloned());
+        *groups = next;
+    }
+}
+
+/// Finds out again and again which packs fit which jobs.
+async fn detect_loop(app: Arc<App>, cancel: CancellationToken) {
+    loop {
+        let judge = Arc::clone(&app);
+        let found = tokio::task::spawn_blocking(move || {
+            let groups = judge
+                .judge
+                .groups
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let now = judge.clock.now();
+            Detections::find(&judge.judge.packs, &groups, &judge.store.snapshot(), now)
+        });
+        match found.await {
+            Ok(found) => app.judge.take(found),
+            Err(panicked) => error!(%panicked, "detection ended"),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(DETECT_INTERVAL) => {}
+        }
+    }
+}
+
+impl Judge {
+    fn take(&self, found: Detections) {
+        for group in self
+            .groups
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            if group
+                .pack
+                .as_deref()
+                .is_some_and(|pack| found.has_pack(pack))
+            {
+                group.arm();
+            }
+        }
+        *self
+            .detections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+    }
+}
+
+async fn group_loop(
+    app: Arc<App>,
+    group: Arc<JudgedGroup>,
+    slots: Arc<Semaphore>,
+    cancel: CancellationToken,
+) {
+    loop {
+        let now = app.clock.now();
+        let due = group.due_after(now);
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(due.since(now)) => {}
+        }
+        if !group.is_armed() {
+            continue;
+        }
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let stop = Cancel::new();
+        let options = EvalOptions {
+            lookback: app.queries.lookback,
+            cancel: stop.clone(),
+            ..EvalOptions::default()
+        };
+        let (store, judged) = (app.store.clone(), Arc::clone(&group));
+        let mut work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            judged.evaluate(&store, due, &options);
+        });
+        let deadline = group.interval.max(DEADLINE_MIN);
+        let ended = match tokio::time::timeout(deadline, &mut work).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                warn!(
+                    group = group.name(),
+                    "evaluation took too long and is stopped"
+                );
+                stop.cancel();
+                work.await
+            }
+        };
+        if let Err(panicked) = ended {
+            error!(group = group.name(), %panicked, "evaluation ended");
+        }
+    }
+}
+
+/// The first moment after `now` at which something with this interval is due. Aligned to the
+/// epoch, so that a restart changes nothing; shifted, so that not all groups are due at once.
+fn due_after(now: Timestamp, interval: Duration, shift: u64) -> Timestamp {
+    let interval_ms = i64::try_from(interval.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let shift_ms = i64::try_from(shift % interval_ms.unsigned_abs()).unwrap_or(0);
+    let past = (now.as_millis() - shift_ms).rem_euclid(interval_ms);
+    now.plus_millis(interval_ms - past)
+}
+
+#[cfg(test)]
+mod tests;

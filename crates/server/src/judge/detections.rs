@@ -1,0 +1,90 @@
+//! Which packs fit which jobs, read from the store's own list of series.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diagnosis::pack::{Detection, Pack, SeriesIndex, detect};
+use model::{METRIC_NAME, Matcher, Timestamp};
+use store::Snapshot;
+use tracing::warn;
+
+use super::JudgedGroup;
+use crate::scrape::error_chain;
+
+/// Series of one metric that detection looks at: a thousand targets with twenty routes each.
+const SERIES_MAX: usize = 20_000;
+
+/// How far back a series counts as there: the lookback of a query.
+const PRESENT: Duration = Duration::from_secs(5 * 60);
+
+/// What was found at the last look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Detections {
+    jobs: BTreeMap<String, Vec<Detection>>,
+    /// Of the metrics that packs and rules name, those that exist.
+    metrics: BTreeSet<String>,
+}
+
+impl Detections {
+    /// Looks at the series of the last minutes. Only metrics that a pack or a rule names are
+    /// listed, so the cost does not grow with what else is stored.
+    pub(crate) fn find(
+        packs: &[Pack],
+        groups: &[Arc<JudgedGroup>],
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Self {
+        let mut index = SeriesIndex::new(packs);
+        let asked = index.asked().clone();
+        let rules = groups.iter().flat_map(|group| group.all_rules());
+        let mut names: BTreeSet<String> = rules
+            .flat_map(|rule| rule.metrics())
+            .map(str::to_owned)
+            .collect();
+        names.extend(asked.iter().cloned());
+        let mut metrics = BTreeSet::new();
+        for name in names {
+            let matchers = [Matcher::equal(METRIC_NAME, name.as_str())];
+            let limit = if asked.contains(&name) { SERIES_MAX } else { 1 };
+            match snapshot.series(&matchers, now.minus(PRESENT), now, limit) {
+                Ok(found) => {
+                    found.items.iter().for_each(|labels| index.add(labels));
+                    if !found.items.is_empty() {
+                        metrics.insert(name);
+                    }
+                }
+                Err(error) => {
+                    warn!(metric = name, error = %error_chain(&error), "series cannot be listed");
+                }
+            }
+        }
+        let jobs = index
+            .jobs()
+            .map(|(job, series)| (job.to_owned(), detect(packs, series)));
+        Self {
+            jobs: jobs.collect(),
+            metrics,
+        }
+    }
+
+    /// The packs that fit a job, the most specific first.
+    pub(crate) fn of(&self, job: &str) -> &[Detection] {
+        self.jobs.get(job).map_or(&[], Vec::as_slice)
+    }
+
+    /// The jobs that a pack fits.
+    pub(crate) fn jobs_with(&self, pack: &str) -> Vec<&str> {
+        let fits = |found: &[Detection]| found.iter().any(|detection| detection.pack == pack);
+        let jobs = self.jobs.iter().filter(|(_, found)| fits(found));
+        jobs.map(|(job, _)| job.as_str()).collect()
+    }
+
+    pub(crate) fn has_pack(&self, pack: &str) -> bool {
+        !self.jobs_with(pack).is_empty()
+    }
+
+    pub(crate) fn has_metric(&self, name: &str) -> bool {
+        self.metrics.contains(name)
+    }
+}

@@ -1,0 +1,15 @@
+//! Drives the real binary over HTTP, as its users do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics"
+)]
+
+mod api;
+mod durability;
+mod harness;
+mod hostile;
+mod promtool;
+mod scraping;
+mod start;

@@ -1,0 +1,65 @@
+"""Metrics for Python services that add up across workers by themselves.
+
+The interface is prometheus_client's. Each process counts in a piece of shared memory of its own;
+``/metrics`` in any worker, and ``pyrometer up`` on the same machine, show the sum.
+"""
+
+from ._core import __version__
+from .asgi import make_asgi_app
+from .exposition import (
+    CONTENT_TYPE_LATEST,
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CONTENT_TYPE_PLAIN_1_0_0,
+    MetricsHandler,
+    generate_latest,
+    make_wsgi_app,
+    start_http_server,
+    start_wsgi_server,
+    write_to_textfile,
+)
+from .gc_collector import GC_COLLECTOR, GCCollector
+from .metrics import (
+    Counter,
+    Enum,
+    Gauge,
+    Histogram,
+    Info,
+    Summary,
+    disable_created_metrics,
+    enable_created_metrics,
+)
+from .metrics_core import Metric
+from .platform_collector import PLATFORM_COLLECTOR, PlatformCollector
+from .process_collector import PROCESS_COLLECTOR, ProcessCollector
+from .registry import REGISTRY, CollectorRegistry
+
+__all__ = (
+    "CONTENT_TYPE_LATEST",
+    "CONTENT_TYPE_PLAIN_0_0_4",
+    "CONTENT_TYPE_PLAIN_1_0_0",
+    "GC_COLLECTOR",
+    "PLATFORM_COLLECTOR",
+    "PROCESS_COLLECTOR",
+    "REGISTRY",
+    "CollectorRegistry",
+    "Counter",
+    "Enum",
+    "GCCollector",
+    "Gauge",
+    "Histogram",
+    "Info",
+    "Metric",
+    "MetricsHandler",
+    "PlatformCollector",
+    "ProcessCollector",
+    "Summary",
+    "__version__",
+    "disable_created_metrics",
+    "enable_created_metrics",
+    "generate_latest",
+    "make_asgi_app",
+    "make_wsgi_app",
+    "start_http_server",
+    "start_wsgi_server",
+    "write_to_textfile",
+)

@@ -1,0 +1,653 @@
+"""Metrics of a Flask application; behaves as prometheus_flask_exporter does.
+
+    app = Flask("shop")
+    metrics = PrometheusMetrics(app)
+
+From then on every request is timed and counted, and ``/metrics`` shows the sum over all workers.
+What differs from prometheus_flask_exporter stands in the package's README; above all, nothing
+here raises into a request.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import re
+import threading
+import warnings
+from http import HTTPStatus
+from timeit import default_timer
+from typing import Any, Callable, Iterable, Optional, Type, TypeVar, Union
+
+from flask import Flask, Response, current_app, make_response, request
+from flask.views import MethodView
+from werkzeug.serving import is_running_from_reloader
+
+from . import __version__, _runtime
+from .exposition import choose_encoder
+from .metrics import Counter, Gauge, Histogram, MetricWrapperBase, Summary
+from .registry import CollectorRegistry
+
+NO_PREFIX = "#no_prefix"
+"""As ``defaults_prefix``: the default metrics have no prefix. Not a legal name on purpose."""
+
+UNMATCHED = "<unmatched>"
+"""The group of requests that match no route: the paths that a scanner tries are without end."""
+
+_PATH = "path"
+
+logger = logging.getLogger("pyrometer.flask")
+
+F = TypeVar("F", bound=Callable[..., Any])
+_GroupBy = Union[str, Callable[[Any], Any]]
+
+
+class _Default:
+    """Tells ``group_by`` that was not given from ``group_by="path"``."""
+
+    def __repr__(self) -> str:
+        return "'path'"
+
+
+_DEFAULT_GROUP = _Default()
+
+
+class PrometheusMetrics:
+    """Measures a Flask application.
+
+    app: the application; none to say it later by ``init_app``.
+    path: where the metrics are served; none for nowhere.
+    export_defaults: whether requests are timed and counted.
+    defaults_prefix: of the default metrics' names; ``NO_PREFIX`` for none.
+    group_by: a function of the request, or the name of one of its attributes; the durations'
+        label has its name. Not given, the label is ``path`` and its value the route's rule.
+    buckets: of the durations, in seconds.
+    default_latency_as_histogram: else they are a summary.
+    default_labels: further labels of all metrics made here; values as in ``counter``.
+    response_converter: makes a response of what a view returned.
+    excluded_paths: regular expressions, matched at the beginning of the path; such requests are
+        not measured.
+    exclude_user_defaults: whether they are kept out of metrics made by ``counter`` and so on too.
+    metrics_decorator: put around the endpoint, for a login, say.
+    registry: where the metrics go; it is shared by this.
+    """
+
+    def __init__(
+        self,
+        app: Optional[Flask],
+        path: Optional[str] = "/metrics",
+        export_defaults: bool = True,
+        defaults_prefix: Optional[str] = "flask",
+        group_by: Any = _DEFAULT_GROUP,
+        buckets: Optional[Iterable[float]] = None,
+        default_latency_as_histogram: bool = True,
+        default_labels: Optional[dict[str, Any]] = None,
+        response_converter: Optional[Callable[[Any], Response]] = None,
+        excluded_paths: Optional[Union[str, Iterable[str]]] = None,
+        exclude_user_defaults: bool = True,
+        metrics_decorator: Optional[Callable[..., Any]] = None,
+        registry: Optional[CollectorRegistry] = None,
+        **kwargs: Any,
+    ) -> None:
+        self.app = app
+        self.path = path
+        self._export_defaults = export_defaults
+        self._defaults_prefix = defaults_prefix or "flask"
+        self._default_labels = default_labels or {}
+        self._default_latency_as_histogram = default_latency_as_histogram
+        self._response_converter = response_converter or make_response
+        self._metrics_decorator = metrics_decorator
+        self.buckets = buckets
+        self.version = __version__
+        if registry is None:
+            # Looked up late: a test may have replaced it.
+            from . import REGISTRY as registry  # type: ignore[no-redef]
+        self.registry = registry
+        share = getattr(registry, "share", None)
+        if share is not None:
+            share()
+        if kwargs.get("static_labels"):
+            _warn_deprecated("The `static_labels` argument", "default_labels")
+            for key, value in kwargs["static_labels"].items():
+                self._default_labels.setdefault(key, value)
+        if kwargs.get("group_by_endpoint") is True:
+            _warn_deprecated("The `group_by_endpoint` argument", "group_by")
+            group_by = "endpoint"
+        self.group_by = group_by or _PATH
+        if isinstance(excluded_paths, str):
+            excluded_paths = [excluded_paths]
+        self.excluded_paths = [re.compile(path) for path in excluded_paths or ()] or None
+        self.exclude_user_defaults = exclude_user_defaults
+        if app is not None:
+            self.init_app(app)
+
+    @classmethod
+    def for_app_factory(cls, **kwargs: Any) -> PrometheusMetrics:
+        """An instance whose application is said later, by ``init_app``."""
+        return cls(app=None, **kwargs)
+
+    def init_app(self, app: Flask) -> None:
+        """Starts to measure an application."""
+        _runtime.note_app(app.name, "flask")
+        if self.path:
+            self.register_endpoint(self.path, app)
+        if self._export_defaults:
+            self.export_defaults(
+                buckets=self.buckets,
+                group_by=self.group_by,
+                latency_as_histogram=self._default_latency_as_histogram,
+                prefix=self._defaults_prefix,
+                app=app,
+            )
+
+    def register_endpoint(self, path: str, app: Optional[Flask] = None) -> None:
+        """Serves the metrics at a path of an application."""
+        app = self._app(app)
+        if is_running_from_reloader() and not os.environ.get("DEBUG_METRICS"):
+            app.logger.debug(
+                "Metrics are not served under Flask's reloader; DEBUG_METRICS=1 serves them."
+            )
+            return
+
+        @self.do_not_track()
+        def prometheus_metrics() -> tuple[str, int, dict[str, str]]:
+            names = request.args.getlist("name[]") or None
+            text, content_type = self.generate_metrics(request.headers.get("Accept"), names)
+            return text, 200, {"Content-Type": content_type}
+
+        view = prometheus_metrics
+        if self._metrics_decorator:
+            view = self._metrics_decorator(view)
+        app.route(path)(view)
+
+    def generate_metrics(
+        self, accept_header: Optional[str] = None, names: Optional[list[str]] = None
+    ) -> tuple[str, str]:
+        """The text of the metrics, or of samples of some names only, and its content type."""
+        registry: Any = self.registry
+        if names:
+            registry = registry.restricted_registry(names)
+        encoder, content_type = choose_encoder(accept_header)
+        return encoder(registry).decode("utf-8"), content_type
+
+    def start_http_server(
+        self,
+        port: int,
+        host: str = "0.0.0.0",
+        endpoint: str = "/metrics",
+        ssl: Optional[dict[str, str]] = None,
+    ) -> None:
+        """Serves the metrics from an application of their own, on a port of its own.
+
+        ssl: paths of a certificate and its key, as ``cert`` and ``key``.
+        """
+        if is_running_from_reloader():
+            return
+        app = Flask(f"pyrometer-metrics-{port}")
+        self.register_endpoint(endpoint, app)
+        context = None if ssl is None else (ssl["cert"], ssl["key"])
+        run = functools.partial(app.run, host=host, port=port, ssl_context=context)
+        threading.Thread(target=run, daemon=True).start()
+
+    def export_defaults(
+        self,
+        buckets: Optional[Iterable[float]] = None,
+        group_by: Any = _DEFAULT_GROUP,
+        latency_as_histogram: bool = True,
+        prefix: Optional[str] = "flask",
+        app: Optional[Flask] = None,
+        **kwargs: Any,
+    ) -> None:
+        """Times and counts every request of an application; once a registry."""
+        app = self._app(app)
+        prefix = prefix or self._defaults_prefix
+        if kwargs.get("group_by_endpoint") is True:
+            _warn_deprecated("The `group_by_endpoint` argument", "group_by")
+            group_by = "endpoint"
+        prefix = "" if prefix == NO_PREFIX else f"{prefix}_"
+        try:
+            self._exporter_info(f"{prefix}exporter_info")
+        except ValueError:
+            # Exported already: the registry knows the name.
+            return
+        _Defaults(self, app, prefix, buckets, _Group(group_by or _PATH), latency_as_histogram)
+
+    def register_default(self, *metric_wrappers: Callable[[F], F], **kwargs: Any) -> None:
+        """Puts metrics (made by ``counter`` and so on) around all views that exist now."""
+        app = self._app(kwargs.get("app"))
+        for endpoint, view in app.view_functions.items():
+            for wrapper in metric_wrappers:
+                view = wrapper(view)
+            app.view_functions[endpoint] = view
+
+    def histogram(
+        self,
+        name: str,
+        description: str,
+        labels: Optional[dict[str, Any]] = None,
+        initial_value_when_only_static_labels: bool = True,
+        **kwargs: Any,
+    ) -> Callable[[F], F]:
+        """A decorator that observes a view's time in a histogram; ``labels`` as in ``counter``."""
+        return self._track(
+            _Tracked(Histogram, lambda metric, seconds: metric.observe(seconds)),
+            name,
+            description,
+            labels,
+            initial_value_when_only_static_labels,
+            kwargs,
+        )
+
+    def summary(
+        self,
+        name: str,
+        description: str,
+        labels: Optional[dict[str, Any]] = None,
+        initial_value_when_only_static_labels: bool = True,
+        **kwargs: Any,
+    ) -> Callable[[F], F]:
+        """A decorator that observes a view's time in a summary; ``labels`` as in ``counter``."""
+        return self._track(
+            _Tracked(Summary, lambda metric, seconds: metric.observe(seconds)),
+            name,
+            description,
+            labels,
+            initial_value_when_only_static_labels,
+            kwargs,
+        )
+
+    def gauge(
+        self,
+        name: str,
+        description: str,
+        labels: Optional[dict[str, Any]] = None,
+        initial_value_when_only_static_labels: bool = True,
+        **kwargs: Any,
+    ) -> Callable[[F], F]:
+        """A decorator that counts a view's calls in progress; ``labels`` as in ``counter``, but a
+        function of the response is called with ``None``."""
+        return self._track(
+            _Tracked(
+                Gauge,
+                lambda metric, seconds: metric.dec(),
+                before=lambda metric: metric.inc(),
+            ),
+            name,
+            description,
+            labels,
+            initial_value_when_only_static_labels,
+            kwargs,
+        )
+
+    def counter(
+        self,
+        name: str,
+        description: str,
+        labels: Optional[dict[str, Any]] = None,
+        initial_value_when_only_static_labels: bool = True,
+        **kwargs: Any,
+    ) -> Callable[[F], F]:
+        """A decorator that counts a view's calls.
+
+        labels: names and values. A value may be a function of the response, or of nothing (it
+            may look at ``flask.request``).
+        initial_value_when_only_static_labels: whether the series exists before the first call,
+            if no value is a function.
+        kwargs: go to the metric.
+        """
+        return self._track(
+            _Tracked(Counter, lambda metric, seconds: metric.inc()),
+            name,
+            description,
+            labels,
+            initial_value_when_only_static_labels,
+            kwargs,
+        )
+
+    @staticmethod
+    def do_not_track() -> Callable[[F], F]:
+        """A decorator that keeps a view out of the default metrics."""
+        return _marks("prom_do_not_track")
+
+    @staticmethod
+    def exclude_all_metrics() -> Callable[[F], F]:
+        """A decorator that keeps a view out of all metrics."""
+        return _marks("prom_exclude_all")
+
+    def info(
+        self,
+        name: str,
+        description: str,
+        labelnames: Optional[Iterable[str]] = None,
+        labelvalues: Optional[Any] = None,
+        **labels: Any,
+    ) -> Gauge:
+        """A gauge that is 1, for facts as labels, by name or as two lists."""
+        if "version" in labels:
+            _runtime.note_version(str(labels["version"]))
+        return self._info(name, description, labelnames, labelvalues, labels)
+
+    def _exporter_info(self, name: str) -> None:
+        self._info(
+            name,
+            "Information about the Prometheus Flask exporter",
+            None,
+            None,
+            {"version": self.version},
+        )
+
+    def _info(
+        self,
+        name: str,
+        description: str,
+        labelnames: Optional[Iterable[str]],
+        labelvalues: Optional[Any],
+        labels: dict[str, Any],
+    ) -> Gauge:
+        if labels and labelnames:
+            raise ValueError(
+                "Cannot have labels defined as `dict` and collections of names and values"
+            )
+        names = list(labels) if labelnames is None else list(labelnames)
+        if labelnames and labelvalues:
+            labels = dict(zip(names, labelvalues))
+        gauge = Gauge(name, description, names, registry=self.registry, multiprocess_mode="max")
+        if labels:
+            gauge = gauge.labels(**labels)
+        gauge.set(1)
+        return gauge
+
+    def _track(
+        self,
+        tracked: _Tracked,
+        name: str,
+        description: str,
+        labels: Optional[dict[str, Any]],
+        has_initial_value: bool,
+        kwargs: dict[str, Any],
+    ) -> Callable[[F], F]:
+        if labels is not None and not isinstance(labels, dict):
+            raise TypeError("labels needs to be a dictionary of {labelname: callable}")
+        all_labels = _Labels({**(labels or {}), **self._default_labels})
+        metric = tracked.metric_type(
+            name, description, labelnames=all_labels.names, registry=self.registry, **kwargs
+        )
+        if has_initial_value and all_labels.names and all_labels.are_static:
+            metric.labels(**all_labels.values(None))
+
+        def decorator(f: F) -> F:
+            @functools.wraps(f)
+            def tracked_view(*args: Any, **kwargs: Any) -> Any:
+                if self.exclude_user_defaults and self._is_excluded():
+                    return f(*args, **kwargs)
+                return self._call(f, args, kwargs, metric, all_labels, tracked)
+
+            return tracked_view  # type: ignore[return-value]
+
+        return decorator
+
+    def _call(
+        self,
+        f: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        parent: Any,
+        labels: _Labels,
+        tracked: _Tracked,
+    ) -> Any:
+        metric = None
+        if tracked.before:
+            metric = _quietly(labels.child, parent, None)
+            if metric is not None:
+                tracked.before(metric)
+        started = default_timer()
+        exception: Optional[BaseException] = None
+        try:
+            try:
+                response = current_app.ensure_sync(f)(*args, **kwargs)
+            except Exception as error:
+                # The application may make a response of it.
+                response = current_app.handle_user_exception(error)
+        except Exception as error:
+            exception = error
+            response = make_response(f"Exception: {error}", 500)
+        except BaseException:
+            # The worker is stopped or the client is gone: nothing is in progress any more.
+            if tracked.before and metric is not None:
+                tracked.after(metric, 0.0)
+            raise
+        seconds = max(default_timer() - started, 0)
+        if hasattr(request, "prom_exclude_all"):
+            if tracked.before and metric is not None:
+                tracked.after(metric, seconds)
+        else:
+            if metric is None and not tracked.before:
+                response = self._as_response(response, f)
+                metric = _quietly(labels.child, parent, response)
+            if metric is not None:
+                tracked.after(metric, seconds)
+        if exception is not None:
+            return current_app.handle_user_exception(exception)  # type: ignore[arg-type]
+        return response
+
+    def _as_response(self, response: Any, f: Callable[..., Any]) -> Any:
+        """A response that label functions can look at, if ``f`` is what Flask calls: what an
+        inner function returns is for its caller alone."""
+        if isinstance(response, Response) or not request.endpoint:
+            return response
+        view: Any = current_app.view_functions.get(request.endpoint)
+        while view is not None and view is not f:
+            inner = getattr(view, "__wrapped__", None)
+            if inner is None:
+                break
+            view = inner
+        view_class = getattr(view, "view_class", None)
+        is_method_view = isinstance(view_class, type) and issubclass(view_class, MethodView)
+        return self._response_converter(response) if view is f or is_method_view else response
+
+    def _is_excluded(self) -> bool:
+        patterns = self.excluded_paths
+        return patterns is not None and any(one.match(request.path) for one in patterns)
+
+    def _app(self, app: Optional[Flask]) -> Flask:
+        return app or self.app or current_app
+
+
+class _Tracked:
+    """What a decorator does with its metric."""
+
+    def __init__(
+        self,
+        metric_type: Type[MetricWrapperBase],
+        after: Callable[[Any, float], None],
+        before: Optional[Callable[[Any], None]] = None,
+    ) -> None:
+        self.metric_type = metric_type
+        self.after = after
+        self.before = before
+
+
+class _Labels:
+    """Labels whose values may be functions."""
+
+    def __init__(self, labels: dict[str, Any]) -> None:
+        self.names = tuple(labels)
+        self.are_static = not any(callable(value) for value in labels.values())
+        self._functions = {name: _as_function(value) for name, value in labels.items()}
+
+    def values(self, response: Any) -> dict[str, Any]:
+        return {name: function(response) for name, function in self._functions.items()}
+
+    def child(self, parent: Any, response: Any) -> Any:
+        return parent.labels(**self.values(response)) if self.names else parent
+
+
+def _as_function(value: Any) -> Callable[[Any], Any]:
+    if not callable(value):
+        return lambda response: value
+    if inspect.getfullargspec(value).args:
+        return value  # type: ignore[no-any-return]
+    return lambda response: value()
+
+
+class _Group:
+    """How the durations are grouped: the label's name, and its value for a request."""
+
+    def __init__(self, group_by: Any) -> None:
+        self._group_by = group_by
+        if isinstance(group_by, _Default):
+            self.label = _PATH
+        elif callable(group_by):
+            self.label = getattr(group_by, "__name__", type(group_by).__name__)
+        else:
+            self.label = group_by
+
+    def value(self) -> Any:
+        group_by = self._group_by
+        rule = request.url_rule
+        if isinstance(group_by, _Default):
+            return UNMATCHED if rule is None else rule.rule
+        if callable(group_by):
+            return UNMATCHED if rule is None else group_by(request)
+        if group_by == _PATH and rule is None:
+            return UNMATCHED
+        return getattr(request, group_by)
+
+
+class _Defaults:
+    """The default metrics of one application."""
+
+    def __init__(
+        self,
+        owner: PrometheusMetrics,
+        app: Flask,
+        prefix: str,
+        buckets: Optional[Iterable[float]],
+        group: _Group,
+        latency_as_histogram: bool,
+    ) -> None:
+        self._owner = owner
+        self._group = group
+        self._labels = _Labels(owner._default_labels)
+        duration: dict[str, Any] = {
+            "name": f"{prefix}http_request_duration_seconds",
+            "documentation": "Flask HTTP request duration in seconds",
+            "labelnames": ("method", group.label, "status", *self._labels.names),
+            "registry": owner.registry,
+        }
+        if latency_as_histogram:
+            more = {} if buckets is None else {"buckets": list(buckets)}
+            self._duration: Any = Histogram(**duration, **more)
+        else:
+            self._duration = Summary(**duration)
+        labelnames = ("method", "status", *self._labels.names)
+        self._total = Counter(
+            f"{prefix}http_request_total",
+            "Total number of HTTP requests",
+            labelnames,
+            registry=owner.registry,
+        )
+        self._exceptions = Counter(
+            f"{prefix}http_request_exceptions_total",
+            "Total number of HTTP requests which resulted in an exception",
+            labelnames,
+            registry=owner.registry,
+        )
+        app.before_request(self._before)
+        app.after_request(self._after)
+        app.teardown_request(self._teardown)
+
+    def _before(self) -> None:
+        request.prom_start_time = default_timer()  # type: ignore[attr-defined]
+
+    def _after(self, response: Response) -> Response:
+        if not self._is_skipped():
+            status = response.status_code
+            if isinstance(status, HTTPStatus):
+                status = status.value
+            _quietly(self._report, status, response)
+        return response
+
+    def _teardown(self, exception: Optional[BaseException] = None) -> None:
+        """Counts a request that ended in an exception; the rest is counted here only if no
+        response came to ``_after``."""
+        if exception is None or self._is_skipped():
+            return
+        _quietly(self._report_exception, exception)
+
+    def _report_exception(self, exception: BaseException) -> None:
+        response = make_response(f"Exception: {exception}", 500)
+        labels = self._labels.values(response)
+        self._exceptions.labels(method=request.method, status=500, **labels).inc()
+        self._report(500, response)
+
+    def _report(self, status: int, response: Response) -> None:
+        method = request.method
+        labels = self._labels.values(response)
+        started = getattr(request, "prom_start_time", None)
+        if _once("prom_total_reported"):
+            if labels:
+                self._total.labels(method=method, status=status, **labels).inc()
+            else:
+                self._total.labels(method, str(status)).inc()
+        if started is not None and _once("prom_duration_reported"):
+            seconds = max(default_timer() - started, 0)
+            group = self._group.value()
+            if labels:
+                named = {"method": method, "status": status, self._group.label: group, **labels}
+                self._duration.labels(**named).observe(seconds)
+            else:
+                self._duration.labels(method, str(group), str(status)).observe(seconds)
+
+    def _is_skipped(self) -> bool:
+        return (
+            hasattr(request, "prom_do_not_track")
+            or hasattr(request, "prom_exclude_all")
+            or self._owner._is_excluded()
+        )
+
+
+def _once(key: str) -> bool:
+    """Whether this is the first time for this request; an exception passes here twice."""
+    if hasattr(request, key):
+        return False
+    setattr(request, key, True)
+    return True
+
+
+def _marks(attribute: str) -> Callable[[F], F]:
+    def decorator(f: F) -> F:
+        @functools.wraps(f)
+        def marking_view(*args: Any, **kwargs: Any) -> Any:
+            setattr(request, attribute, True)
+            return f(*args, **kwargs)
+
+        return marking_view  # type: ignore[return-value]
+
+    return decorator
+
+
+_complained: set[str] = set()
+
+
+def _quietly(work: Callable[..., Any], *args: Any) -> Any:
+    """Runs what a user's function may break, and logs each kind of trouble once."""
+    try:
+        return work(*args)
+    except Exception as error:
+        kind = f"{type(error).__name__}: {error}"
+        # A text that changes with every request must not fill the memory.
+        if kind not in _complained and len(_complained) < 100:
+            _complained.add(kind)
+            logger.warning("a request was not measured: %s", kind, exc_info=True)
+        return None
+
+
+def _warn_deprecated(what: str, instead: str) -> None:
+    warnings.warn(
+        f"{what} of `PrometheusMetrics` is deprecated, please use the new `{instead}` argument.",
+        DeprecationWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,91 @@
+"""Which names metrics and labels may have."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Iterable, Mapping
+
+METRIC_NAME_RE = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
+METRIC_LABEL_NAME_RE = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
+RESERVED_METRIC_LABEL_NAME_RE = re.compile(r"^__.*$")
+
+# Sum of the characters of an exemplar's names and values: OpenMetrics 1.0, "Exemplars".
+_EXEMPLAR_CHARACTERS_MAX = 128
+
+_legacy_validation = os.environ.get("PROMETHEUS_LEGACY_NAME_VALIDATION", "").lower() in (
+    "true",
+    "1",
+    "t",
+)
+
+
+def get_legacy_validation() -> bool:
+    """Whether only the classic character set is allowed in names."""
+    return _legacy_validation
+
+
+def disable_legacy_validation() -> None:
+    """Allow any UTF-8 in names."""
+    global _legacy_validation
+    _legacy_validation = False
+
+
+def enable_legacy_validation() -> None:
+    """Allow only the classic character set in names."""
+    global _legacy_validation
+    _legacy_validation = True
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _validate_metric_name(name: str) -> None:
+    if not name:
+        raise ValueError("metric name cannot be empty")
+    if not _is_utf8(name) or (_legacy_validation and not METRIC_NAME_RE.match(name)):
+        raise ValueError("invalid metric name " + repr(name))
+
+
+def _is_valid_legacy_metric_name(name: str) -> bool:
+    return METRIC_NAME_RE.match(name) is not None
+
+
+def _is_valid_legacy_labelname(name: str) -> bool:
+    return (
+        METRIC_LABEL_NAME_RE.match(name) is not None
+        and RESERVED_METRIC_LABEL_NAME_RE.match(name) is None
+    )
+
+
+def _validate_labelname(name: str) -> None:
+    if not _is_utf8(name) or (_legacy_validation and not METRIC_LABEL_NAME_RE.match(name)):
+        raise ValueError("Invalid label metric name: " + repr(name))
+    if RESERVED_METRIC_LABEL_NAME_RE.match(name):
+        raise ValueError("Reserved label metric name: " + name)
+
+
+def _validate_labelnames(metric: Any, names: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(names)
+    for name in names:
+        _validate_labelname(name)
+        if name in metric._reserved_labelnames:
+            raise ValueError("Reserved label metric name: " + name)
+    return names
+
+
+def _validate_exemplar(exemplar: Mapping[str, str]) -> None:
+    characters = 0
+    for name, value in exemplar.items():
+        _validate_labelname(name)
+        characters += len(name) + len(value)
+    if characters > _EXEMPLAR_CHARACTERS_MAX:
+        raise ValueError(
+            f"Exemplar labels have {characters} UTF-8 characters, "
+            f"exceeding the limit of {_EXEMPLAR_CHARACTERS_MAX}"
+        )

@@ -1,0 +1,264 @@
+//! The group's sum as Python objects and as text.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use instrument::{
+    Escaping, FamilyKind, FamilyReading, GroupReading, PlainSample, ReadLimits, Value,
+};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use crate::cells::{lossy, to_float};
+use crate::host::{guard, process};
+
+/// The values of a process group at one moment.
+#[pyclass(frozen, module = "pyrometer._core")]
+pub(crate) struct Reading {
+    reading: GroupReading,
+    places: HashMap<(u16, String), usize>,
+}
+
+/// Suffix, labels and value, as `MetricWrapperBase._samples` yields them.
+type SampleTuple = (&'static str, Vec<(String, String)>, f64);
+
+/// Name, kind, help and unit of a metric.
+type FamilyTuple = (String, &'static str, String, String);
+
+/// Reads the group of this process.
+#[pyfunction]
+pub(crate) fn read_group(py: Python<'_>) -> Reading {
+    let reading = py.detach(|| {
+        let read = || process().read_group(&ReadLimits::default());
+        guard(GroupReading::default(), read)
+    });
+    let place = |(place, family): (usize, &FamilyReading)| {
+        ((family.registry, family.name.to_string()), place)
+    };
+    let places = reading.families.iter().enumerate().map(place).collect();
+    Reading { reading, places }
+}
+
+#[pymethods]
+impl Reading {
+    fn has(&self, registry: u16, name: String) -> bool {
+        self.places.contains_key(&(registry, name))
+    }
+
+    /// All metrics of a registry.
+    fn families(&self, registry: u16) -> Vec<FamilyTuple> {
+        let of_registry = self.reading.families.iter();
+        of_registry
+            .filter(|family| family.registry == registry)
+            .map(|family| {
+                let (name, help) = (family.name.to_string(), family.help.to_string());
+                (name, kind_text(family.kind), help, family.unit.to_string())
+            })
+            .collect()
+    }
+
+    /// The samples of a metric; none when the group does not have it.
+    fn samples(&self, registry: u16, name: String, with_created: bool) -> Option<Vec<SampleTuple>> {
+        let family = self.family(registry, name)?;
+        let mut samples = Vec::new();
+        for series in &family.series {
+            let own = |(name, value): &(Arc<str>, Arc<str>)| (name.to_string(), value.to_string());
+            let labels: Vec<(String, String)> = series.labels.iter().map(own).collect();
+            push_samples(
+                &family.name,
+                &series.value,
+                labels,
+                with_created,
+                &mut samples,
+            );
+        }
+        Some(samples)
+    }
+
+    /// What could not be read, as text.
+    fn damaged(&self) -> Vec<String> {
+        let text =
+            |damage: &instrument::Damage| format!("{}: {}", damage.path.display(), damage.what);
+        self.reading.damaged.iter().map(text).collect()
+    }
+}
+
+impl Reading {
+    fn family(&self, registry: u16, name: String) -> Option<&FamilyReading> {
+        let place = self.places.get(&(registry, name))?;
+        self.reading.families.get(*place)
+    }
+}
+
+fn push_samples(
+    family: &str,
+    value: &Value,
+    labels: Vec<(String, String)>,
+    with_created: bool,
+    out: &mut Vec<SampleTuple>,
+) {
+    let with = |name: &str, value: String| {
+        let mut labels = labels.clone();
+        labels.push((name.to_owned(), value));
+        labels
+    };
+    let created = match value {
+        Value::Counter { total, created } => {
+            out.push(("_total", labels.clone(), *total));
+            *created
+        }
+        Value::Gauge(value) => {
+            out.push(("", labels.clone(), *value));
+            None
+        }
+        Value::Summary {
+            count,
+            sum,
+            created,
+        } => {
+            out.push(("_count", labels.clone(), *count));
+            out.push(("_sum", labels.clone(), *sum));
+            *created
+        }
+        Value::Histogram {
+            buckets,
+            sum,
+            created,
+        } => {
+            let mut total = 0.0;
+            for (bound, count) in buckets {
+                total += count;
+                out.push((
+                    "_bucket",
+                    with("le", instrument::format_value(*bound)),
+                    total,
+                ));
+            }
+            out.push(("_count", labels.clone(), total));
+            if buckets.first().is_some_and(|(bound, _)| 0.0 <= *bound) {
+                out.push(("_sum", labels.clone(), *sum));
+            }
+            *created
+        }
+        Value::Info => {
+            out.push(("_info", labels.clone(), 1.0));
+            None
+        }
+        Value::StateSet(states) => {
+            for (state, is_on) in states {
+                let labels = with(family, state.to_string());
+                out.push(("", labels, f64::from(u8::from(*is_on))));
+            }
+            None
+        }
+    };
+    if let (Some(created), true) = (created, with_created) {
+        out.push(("_created", labels, created));
+    }
+}
+
+fn kind_text(kind: FamilyKind) -> &'static str {
+    match kind {
+        FamilyKind::Counter => "counter",
+        FamilyKind::Gauge => "gauge",
+        FamilyKind::Summary => "summary",
+        FamilyKind::Histogram => "histogram",
+        FamilyKind::Info => "info",
+        FamilyKind::StateSet => "stateset",
+    }
+}
+
+/// Writes text format 0.0.4.
+#[pyclass(frozen, module = "pyrometer._core")]
+pub(crate) struct TextWriter(Mutex<Option<instrument::TextWriter>>);
+
+#[pymethods]
+impl TextWriter {
+    #[new]
+    fn new(escaping: &str, with_created: bool) -> PyResult<Self> {
+        let escaping = match escaping {
+            "underscores" => Escaping::Underscores,
+            "allow-utf-8" => Escaping::AllowUtf8,
+            "dots" => Escaping::Dots,
+            "values" => Escaping::Values,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "no escaping scheme: {other}"
+                )));
+            }
+        };
+        let writer = instrument::TextWriter::new(escaping, with_created);
+        Ok(Self(Mutex::new(Some(writer))))
+    }
+
+    /// Writes a metric of the group; false when the group does not have it.
+    fn family(&self, py: Python<'_>, reading: &Reading, registry: u16, name: String) -> bool {
+        let Some(family) = reading.family(registry, name) else {
+            return false;
+        };
+        py.detach(|| self.with((), |writer| guard((), || writer.family(family))));
+        true
+    }
+
+    /// Writes a `Metric`.
+    fn metric(&self, metric: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = metric.py();
+        let text = |name| -> PyResult<String> { Ok(lossy(&metric.getattr(name)?.str()?)) };
+        let name = text(intern!(py, "name"))?;
+        let help = text(intern!(py, "documentation"))?;
+        let kind = text(intern!(py, "type"))?;
+        let mut samples = Vec::new();
+        for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
+            samples.push(plain_sample(&sample?)?);
+        }
+        self.with((), |writer| {
+            guard((), || writer.plain_family(&name, &help, &kind, &samples));
+        });
+        Ok(())
+    }
+
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = writer.take();
+        let writer = writer.ok_or_else(|| PyRuntimeError::new_err("finished already"))?;
+        Ok(PyBytes::new(py, writer.finish().as_bytes()))
+    }
+}
+
+impl TextWriter {
+    fn with<T>(&self, otherwise: T, work: impl FnOnce(&mut instrument::TextWriter) -> T) -> T {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.as_mut().map_or(otherwise, work)
+    }
+}
+
+fn plain_sample(sample: &Bound<'_, PyAny>) -> PyResult<PlainSample> {
+    let py = sample.py();
+    let labels = sample.getattr(intern!(py, "labels"))?;
+    let mut pairs = Vec::new();
+    for (name, value) in labels.cast::<PyDict>()?.iter() {
+        pairs.push((lossy(&name.str()?), lossy(&value.str()?)));
+    }
+    let name = sample.getattr(intern!(py, "name"))?;
+    let timestamp = sample.getattr(intern!(py, "timestamp"))?;
+    let timestamp_ms = if timestamp.is_none() {
+        None
+    } else {
+        // A Timestamp is no float, but has one; cut to milliseconds as prometheus_client does.
+        Some((to_float(&timestamp)? * 1000.0) as i64)
+    };
+    Ok(PlainSample {
+        name: lossy(name.cast::<PyString>()?),
+        labels: pairs,
+        value: to_float(&sample.getattr(intern!(py, "value"))?)?,
+        timestamp_ms,
+    })
+}
+
+/// A number as the text format writes it (prometheus_client's `floatToGoString`).
+#[pyfunction]
+pub(crate) fn format_value(value: f64) -> String {
+    instrument::format_value(value)
+}

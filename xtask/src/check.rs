@@ -1,0 +1,60 @@
+//! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
+
+use crate::args::Args;
+use crate::context::Context;
+use crate::{e2e, licences, node, products, python, tidy};
+
+/// One profile for tests, wheel and end-to-end run, so that every crate is built once.
+const PROFILE: &str = "dev";
+
+pub(crate) fn run(ctx: &Context, args: Args) -> anyhow::Result<()> {
+    args.finish()?;
+    let checked = steps(ctx);
+    ctx.steps.print_times();
+    checked
+}
+
+fn steps(ctx: &Context) -> anyhow::Result<()> {
+    let mut fmt = ctx.cargo();
+    fmt.args(["fmt", "--all", "--check"]);
+    ctx.steps.loud("cargo fmt", &mut fmt)?;
+    let root = ctx.root.clone();
+    ctx.steps.act("tidy", || tidy::run(&root))?;
+    licences::run(ctx)?;
+
+    node::install(ctx)?;
+    node::script(ctx, "check")?;
+    products::ui(ctx)?;
+    node::script(ctx, "size")?;
+
+    let mut clippy = ctx.cargo();
+    clippy.args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    ctx.steps.loud("cargo clippy", &mut clippy)?;
+    let mut test = ctx.cargo();
+    test.args(["test", "--locked", "--workspace"]);
+    ctx.steps.loud("cargo test", &mut test)?;
+
+    let venv = python::venv(ctx)?;
+    products::develop(ctx, &venv, PROFILE)?;
+    pytest(ctx, &venv, "python")?;
+    pytest(ctx, &venv, "examples/shop")?;
+
+    products::wheel(ctx, PROFILE)?;
+    e2e::all(ctx, PROFILE)
+}
+
+fn pytest(ctx: &Context, venv: &python::Venv, dir: &str) -> anyhow::Result<()> {
+    let mut command = venv.command("python");
+    command
+        .current_dir(ctx.root.join(dir))
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    ctx.steps.loud(&format!("pytest in {dir}"), &mut command)
+}
