@@ -8,7 +8,7 @@ import { clock } from './format/time';
 import { AgainButton } from './parts/Loadable';
 import { Rail, type RailLink } from './parts/Rail';
 import { type Found, Search } from './parts/Search';
-import { severityState } from './parts/StateBadge';
+import { isHeartbeat, severityState } from './parts/StateBadge';
 import { now, refreshNow } from './state/clock';
 import { hrefTo } from './state/url';
 import { useQuery } from './state/useQuery';
@@ -25,7 +25,10 @@ const PAGES: RailLink[] = [
 export function RailWithNews({ onHelp }: { onHelp: () => void }) {
   const { remote } = useQuery('alerts', '', fetchAlerts);
   const build = useQuery('build', '', fetchBuildInfo, { live: false });
-  const firing = (remote.value.value?.alerts ?? []).filter(({ state }) => state === 'firing');
+  const info = build.remote.value.value;
+  const firing = (remote.value.value?.alerts ?? []).filter(
+    ({ state, labels }) => state === 'firing' && !isHeartbeat(labels),
+  );
   const critical = firing.some(({ labels }) => severityState(labels.severity) === 'critical');
   const links = PAGES.map((page) =>
     page.path !== '/alerts' || firing.length === 0
@@ -39,7 +42,9 @@ export function RailWithNews({ onHelp }: { onHelp: () => void }) {
           },
         },
   );
-  return <Rail links={links} version={build.remote.value.value?.version ?? ''} onHelp={onHelp} />;
+  return (
+    <Rail links={links} version={info?.pyrometerVersion ?? info?.version ?? ''} onHelp={onHelp} />
+  );
 }
 
 /** The search field; what can be found is asked for when somebody goes there. */

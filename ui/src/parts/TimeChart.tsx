@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Threshold } from '../api/service';
 import { timeTicks } from '../format/time';
-import { tickBase, valueTicks } from '../format/units';
+import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
 import { paint } from './paint';
@@ -40,7 +40,6 @@ export type TimeChartProps = {
 
 // A click trembles by a pixel or two; a brush is wider.
 const BRUSH_MIN_PX = 5;
-const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 
 /** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
@@ -128,6 +127,7 @@ function dataOf({ times, series, stack }: TimeChartProps): uPlot.AlignedData {
 function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Options {
   const { series, unit, stack, fromZero, thresholds, height } = latest.current;
   const axis = { stroke: paint('--text-3'), font: FONT, ticks: { show: false } };
+  const steps = tickSteps(unit);
   const grid = { stroke: paint('--grid'), width: 1 };
   return {
     width,
@@ -158,7 +158,7 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
         space: 28,
         size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
         values: (_, splits) => valueTicks(splits, unit),
-        ...(tickBase(unit) === 2 && { incrs: BINARY_STEPS }),
+        ...(steps && { incrs: steps }),
       },
     ],
     series: [{}, ...series.map((one, i) => lineOf(one, stack, i, series.length))],

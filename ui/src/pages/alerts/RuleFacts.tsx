@@ -29,7 +29,7 @@ export function RuleFacts({
   const health = healthText(rule);
   const runbook = isAlerting(rule) ? (rule.runbook ?? annotations.runbook_url) : undefined;
   const texts = entriesOf(annotations)
-    .filter(([name]) => name !== 'runbook_url')
+    .filter(([name]) => name !== 'runbook_url' && !(name === 'runbook' && runbook !== undefined))
     .sort(([a], [b]) => Number(b === 'summary') - Number(a === 'summary'));
   return (
     <div class="detail">
