@@ -38,10 +38,6 @@ async function expect(sentence, test) {
 
 const browser = await openBrowser();
 
-async function shoot(page, name, fullPage = false) {
-  if (shots !== undefined) await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
-}
-
 /** What the first KPI column of Home says, as numbers with their prefix applied. */
 function ratesOn(page) {
   return page.locator('table.services tbody tr').evaluateAll((rows) =>
@@ -134,6 +130,31 @@ async function checkService(page) {
       { timeout },
     ),
   );
+  await expect('a brush zooms in, and its range is in the URL', async () => {
+    const box = await page.locator('.chart .u-over').first().boundingBox();
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 60, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&to=\d+/, { timeout });
+  });
+  await expect('a double click goes back', async () => {
+    await page.locator('.chart .u-over').first().dblclick();
+    await page.waitForURL((url) => !url.searchParams.has('from'), { timeout });
+  });
+  await expect('the crosshair is in every chart, with its time above each legend', async () => {
+    const chart = page.locator('.chart .u-over').first();
+    await chart.hover({ position: { x: 60, y: 40 } });
+    await page.waitForFunction(
+      () => {
+        const heads = [...document.querySelectorAll('.legend thead th.num:nth-child(2)')];
+        const times = new Set(heads.map((head) => head.textContent));
+        return heads.length > 1 && [...times].every((text) => /^\d\d:\d\d:\d\d$/.test(text));
+      },
+      undefined,
+      { timeout },
+    );
+  });
   await expect('v shows tables in place of charts', async () => {
     await page.keyboard.press('v');
     await page.locator('.panel-table').first().waitFor({ timeout });
@@ -156,6 +177,17 @@ async function checkKeys(page) {
     await page.keyboard.press('a');
     await page.waitForURL(/\/alerts/, { timeout });
   });
+  await expect('[ steps back in time', async () => {
+    await page.keyboard.press('[');
+    await page.waitForURL(/from=\d+&to=\d+/, { timeout });
+  });
+  await expect('j and Enter open a row', async () => {
+    await page.goto(baseUrl);
+    await page.locator('[data-row]').first().waitFor({ timeout });
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/services\//, { timeout });
+  });
   await expect('an unknown address says so', async () => {
     await page.goto(new URL('/no/such/page', baseUrl).href);
     await page.getByText('There is no page here').waitFor({ timeout });
@@ -163,32 +195,36 @@ async function checkKeys(page) {
 }
 
 const { page, context, trouble } = await watchedPage(browser, baseUrl, { colorScheme: 'dark' });
-await checkHome(page);
-await checkService(page);
-await checkAlerts(page);
-await checkTargets(page);
-await checkKeys(page);
+for (const check of [checkHome, checkService, checkAlerts, checkTargets, checkKeys]) {
+  // What comes before an expectation may fail, too; the other pages are still looked at.
+  await check(page).catch((error) => expect(check.name, () => Promise.reject(error)));
+}
 await context.close();
 
 const PAGES = { home: '/', alerts: '/alerts', targets: '/targets' };
-for (const colorScheme of shots === undefined ? [] : ['light', 'dark']) {
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    const shot = await watchedPage(browser, baseUrl, { colorScheme, viewport });
-    for (const [name, path] of Object.entries(PAGES)) {
-      await shot.page.goto(new URL(path, baseUrl).href);
-      await shot.page.locator('main [data-row], main h1').first().waitFor({ timeout });
-      await shoot(shot.page, `${name}-${colorScheme}-${size}`);
+
+/** One theme, one size: every page, photographed. */
+async function shootAll(colorScheme, size) {
+  const shot = await watchedPage(browser, baseUrl, { colorScheme, viewport: SIZES[size] });
+  for (const [name, path] of Object.entries(PAGES)) {
+    await shot.page.goto(new URL(path, baseUrl).href);
+    await shot.page.locator('main [data-row], main h1').first().waitFor({ timeout });
+    await shot.page.screenshot({ path: join(shots, `${name}-${colorScheme}-${size}.png`) });
+  }
+  await shot.page.goto(baseUrl);
+  await shot.page.locator('table.services a[data-row]').first().click();
+  await shot.page.locator('.legend, .panel-empty').first().waitFor({ timeout });
+  const path = join(shots, `service-${colorScheme}-${size}.png`);
+  await shot.page.screenshot({ path, fullPage: true });
+  trouble.push(...shot.trouble);
+  await shot.context.close();
+}
+
+if (shots !== undefined) {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const size of Object.keys(SIZES)) {
+      await expect(`screenshots: ${colorScheme}, ${size}`, () => shootAll(colorScheme, size));
     }
-    await shot.page.goto(baseUrl);
-    await shot.page.locator('table.services a[data-row]').first().click();
-    await shot.page
-      .locator('.legend, .panel-empty')
-      .first()
-      .waitFor({ timeout })
-      .catch(() => {});
-    await shoot(shot.page, `service-${colorScheme}-${size}`, true);
-    trouble.push(...shot.trouble);
-    await shot.context.close();
   }
 }
 await browser.close();

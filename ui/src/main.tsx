@@ -6,8 +6,12 @@ import { followLinks } from './state/url';
 import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
+import './style/controls.css';
 import './style/parts.css';
-import './style/pages.css';
+import './style/charts.css';
+import './style/home.css';
+import './style/lists.css';
+import './style/service.css';
 
 applyTheme();
 followLinks();

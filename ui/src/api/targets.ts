@@ -19,7 +19,9 @@ export type Target = {
   scrapeTimeout?: string;
   service?: string;
   kind?: 'announced' | 'static' | 'file';
-  lastSamples?: number;
+  /** Live processes of an announced group. */
+  processes?: number | null;
+  lastSamples?: number | null;
   /** The limit that cut the scrape. */
   limited?: string | null;
   rejected?: RejectedLine[];

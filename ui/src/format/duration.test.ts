@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ago, durationText, lasting, parseDuration, rangeName } from './duration';
-import { parseTime, timeTicks } from './time';
+import { parseStamp, parseTime, stamp, timeTicks } from './time';
 
 test('durations read as Prometheus writes them', () => {
   const pairs: [string, number | null][] = [
@@ -57,6 +57,21 @@ test('times that mean never are no times', () => {
   expect(parseTime('yesterday')).toBeNull();
   expect(parseTime(null)).toBeNull();
   expect(parseTime('2026-01-01T00:00:00Z')).toBe(1_767_225_600_000);
+});
+
+test('a time is read with its date, or as one of today', () => {
+  const now = new Date('2026-11-23T14:05:09').getTime();
+  const check = (text: string, expected: string | null) => {
+    const ms = parseStamp(text, now);
+    expect([text, ms === null ? null : stamp(ms)]).toEqual([text, expected]);
+  };
+  check(stamp(now), '2026-11-23 14:05:09');
+  check('2026-11-23T14:05', '2026-11-23 14:05:00');
+  check('9:30', '2026-11-23 09:30:00');
+  check('09:30:15', '2026-11-23 09:30:15');
+  for (const text of ['', 'now', '25:00', '2026-13-01 10:00', '2 pm', '10', '10:00 pm']) {
+    check(text, null);
+  }
 });
 
 test('ticks less than a minute apart say their seconds, and a new day its date', () => {

@@ -27,9 +27,16 @@ export function stamp(ms: number): string {
   return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${clock(ms)}`;
 }
 
-/** What an `<input type="datetime-local">` takes. */
-export function inputStamp(ms: number): string {
-  return stamp(ms).replace(' ', 'T');
+/**
+ * Reads `2026-11-23 14:05`, with or without seconds, or a time of today alone. Null if it is none.
+ * Our own field and not the browser's: that one shows AM and PM wherever the browser is American.
+ */
+export function parseStamp(text: string, nowMs: number): number | null {
+  const found = /^(?:(\d{4}-\d\d-\d\d)[ T])?(\d{1,2}:\d\d(?::\d\d)?)$/.exec(text.trim());
+  if (found === null) return null;
+  const [, date = stamp(nowMs).slice(0, 10), time = ''] = found;
+  const ms = Date.parse(`${date}T${time.padStart(time.length < 6 ? 5 : 8, '0')}`);
+  return Number.isNaN(ms) ? null : ms;
 }
 
 /** Labels for the ticks of a time axis `step` ms apart; a new day says its date. */

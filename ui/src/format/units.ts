@@ -34,9 +34,23 @@ export function speakText(value: number | null | undefined, unit: string): strin
   return spoken.unit === '' ? spoken.number : `${spoken.number}\u00a0${spoken.unit.trim()}`;
 }
 
-/** The base that ticks of an axis should be round in. */
-export function tickBase(unit: string): 2 | 10 {
-  return unit === 'bytes' ? 2 : 10;
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
+const DECIMAL_STEPS = Array.from({ length: 13 }, (_, i) => i - 9).flatMap((power) =>
+  [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${power}`)),
+);
+
+// Past a minute, durations are read in minutes, hours and days, so ticks are round in those.
+const SECOND_STEPS = [
+  ...DECIMAL_STEPS.filter((step) => step <= 20),
+  ...[30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200],
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].map((days) => days * 86_400),
+];
+
+/** How far apart the ticks of an axis may be; undefined leaves it to round decimal numbers. */
+export function tickSteps(unit: string): number[] | undefined {
+  if (unit === 'bytes') return BINARY_STEPS;
+  return unit === 's' ? SECOND_STEPS : undefined;
 }
 
 const SUFFIX_SHORT = 3;

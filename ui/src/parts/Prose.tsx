@@ -19,17 +19,18 @@ export function Prose({ text }: { text: string }) {
 
 function Block({ block }: { block: string }) {
   const heading = /^#{1,4} +(.+)$/.exec(block);
-  if (heading !== null && !block.includes('\n')) return <h4>{heading[1]}</h4>;
+  if (heading !== null && !block.includes('\n')) return <h3>{heading[1]}</h3>;
   const lines = block.split('\n');
-  if (lines.every((line) => /^\s*(?:[-*]|\d+[.)]) /.test(line))) {
+  const List = listOf(lines);
+  if (List !== null) {
     return (
-      <ul>
+      <List>
         {lines.map((line) => (
           <li key={line}>
-            <Inline text={line.replace(/^\s*[-*] /, '')} />
+            <Inline text={line.replace(/^\s*(?:[-*]|\d+[.)]) +/, '')} />
           </li>
         ))}
-      </ul>
+      </List>
     );
   }
   return (
@@ -39,13 +40,21 @@ function Block({ block }: { block: string }) {
   );
 }
 
-/** `code` spans and bare addresses; everything else is text. */
+/** The list that these lines are, if each of them is an item of it. */
+function listOf(lines: string[]): 'ul' | 'ol' | null {
+  if (lines.every((line) => /^\s*[-*] /.test(line))) return 'ul';
+  return lines.every((line) => /^\s*\d+[.)] /.test(line)) ? 'ol' : null;
+}
+
+/** `code` spans, **strong** words and bare addresses; everything else is text. */
 export function Inline({ text }: { text: string }) {
   return (
     <>
-      {text.split(/(`[^`\n]+`|https?:\/\/[^\s<>"')\]]+)/).map((piece, i) => {
+      {text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*|https?:\/\/[^\s<>"')\]]+)/).map((piece, i) => {
         // biome-ignore lint/suspicious/noArrayIndexKey: the place is a piece's identity
         if (/^`.+`$/.test(piece)) return <code key={i}>{piece.slice(1, -1)}</code>;
+        // biome-ignore lint/suspicious/noArrayIndexKey: the place is a piece's identity
+        if (/^\*\*.+\*\*$/.test(piece)) return <strong key={i}>{piece.slice(2, -2)}</strong>;
         const href = safeHref(piece);
         if (href === null) return piece;
         return (

@@ -1,11 +1,11 @@
-import { signal, useSignal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { durationText, rangeName } from '../format/duration';
-import { inputStamp } from '../format/time';
 import { bounds, refreshNow, serverNow } from '../state/clock';
 import { OFFERED, type Range, rangeText, shifted } from '../state/range';
 import { REFRESH_OFFERED, refreshSeconds } from '../state/settings';
 import { range, setRange } from '../state/url';
+import { AbsoluteRange } from './AbsoluteRange';
 import { CopyButton } from './CopyButton';
 import { Icon } from './Icon';
 
@@ -160,54 +160,7 @@ function Picker() {
           </button>
         ))}
       </div>
-      <AbsoluteForm pick={pick} />
+      <AbsoluteRange pick={pick} />
     </div>
-  );
-}
-
-function AbsoluteForm({ pick }: { pick: (range: Range) => void }) {
-  const { startMs, endMs } = bounds();
-  const from = useSignal(inputStamp(startMs));
-  const to = useSignal(inputStamp(endMs));
-  const wrong = useSignal('');
-  const apply = (event: Event) => {
-    event.preventDefault();
-    const fromMs = Date.parse(from.value);
-    const toMs = Date.parse(to.value);
-    if (Number.isNaN(fromMs) || Number.isNaN(toMs)) wrong.value = 'Both times are needed.';
-    else if (toMs - fromMs < 10_000) wrong.value = 'The end must be 10 s or more after the start.';
-    else if (toMs - fromMs > 366 * 86_400_000) wrong.value = 'At most one year can be shown.';
-    else pick({ kind: 'absolute', fromMs, toMs });
-  };
-  return (
-    <form class="picker-form" onSubmit={apply}>
-      <TimeField label="From" value={from} />
-      <TimeField label="To" value={to} />
-      {wrong.value !== '' && (
-        <p class="wrong" role="alert">
-          {wrong.value}
-        </p>
-      )}
-      <button type="submit" class="button primary">
-        Show
-      </button>
-    </form>
-  );
-}
-
-function TimeField({ label, value }: { label: string; value: { value: string } }) {
-  return (
-    <label>
-      <span class="small dim">{label}</span>
-      <input
-        class="field"
-        type="datetime-local"
-        step="1"
-        value={value.value}
-        onInput={(event) => {
-          value.value = event.currentTarget.value;
-        }}
-      />
-    </label>
   );
 }

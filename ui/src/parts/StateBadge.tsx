@@ -50,6 +50,11 @@ export function StateBadge({
   );
 }
 
+/** An alert that always fires, to show that alerting works: it is no news that it does. */
+export function isHeartbeat(labels: Record<string, string>): boolean {
+  return labels.severity === 'none';
+}
+
 /** An alert's severity label as one of the shapes. Other words than ours still get a shape. */
 export function severityState(severity: string | undefined): ShapeState {
   switch (severity?.toLowerCase()) {

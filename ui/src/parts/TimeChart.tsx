@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Threshold } from '../api/service';
 import { timeTicks } from '../format/time';
-import { tickBase, valueTicks } from '../format/units';
+import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
 import { paint } from './paint';
@@ -40,13 +40,13 @@ export type TimeChartProps = {
 
 // A click trembles by a pixel or two; a brush is wider.
 const BRUSH_MIN_PX = 5;
-const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 
 /** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
 export function TimeChart(props: TimeChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const pointer = useRef({ left: -1, top: -1 });
   const latest = useRef(props);
   latest.current = props;
 
@@ -61,8 +61,13 @@ export function TimeChart(props: TimeChartProps) {
   useEffect(() => {
     const element = box.current;
     if (element === null) return undefined;
-    const made = new uPlot(optionsOf(latest, element.clientWidth), dataOf(latest.current), element);
+    const made = new uPlot(
+      optionsOf(latest, pointer, element.clientWidth),
+      dataOf(latest.current),
+      element,
+    );
     plot.current = made;
+    placeCrosshair(made, pointer.current);
     const resize = new ResizeObserver(() => {
       if (element.clientWidth > 0) {
         made.setSize({ width: element.clientWidth, height: latest.current.height });
@@ -78,22 +83,51 @@ export function TimeChart(props: TimeChartProps) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: new data alone must not build anew
   useEffect(() => {
-    plot.current?.setData(dataOf(props));
+    const made = plot.current;
+    if (made === null) return;
+    made.batch(() => made.setData(dataOf(props)));
+    placeCrosshair(made, pointer.current);
   }, [props.times, props.series, props.bounds.start, props.bounds.end]);
 
-  return <div ref={box} class="chart" style={{ height: `${props.height}px` }} />;
+  return (
+    <div
+      ref={box}
+      class="chart"
+      style={{ height: `${props.height}px` }}
+      onPointerLeave={() => {
+        crosshair = null;
+      }}
+    />
+  );
+}
+
+/** The time under the pointer, in Unix seconds, in whichever chart that is. */
+let crosshair: number | null = null;
+
+/**
+ * Puts the crosshair back after new data or a new plot: in the chart under the pointer to where the
+ * pointer rests, in all others to the same time.
+ */
+function placeCrosshair(u: uPlot, pointer: { left: number; top: number }): void {
+  if (u.root.matches(':hover')) {
+    if (pointer.left >= 0) u.setCursor(pointer);
+  } else if (crosshair !== null) {
+    u.setCursor({ left: u.valToPos(crosshair, 'x'), top: 0 });
+  }
 }
 
 type Latest = { readonly current: TimeChartProps };
+type Pointer = { current: { left: number; top: number } };
 
 function dataOf({ times, series, stack }: TimeChartProps): uPlot.AlignedData {
   const values = series.map((one) => one.values);
   return [times, ...(stack ? stacked(values) : values)];
 }
 
-function optionsOf(latest: Latest, width: number): uPlot.Options {
+function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Options {
   const { series, unit, stack, fromZero, thresholds, height } = latest.current;
   const axis = { stroke: paint('--text-3'), font: FONT, ticks: { show: false } };
+  const steps = tickSteps(unit);
   const grid = { stroke: paint('--grid'), width: 1 };
   return {
     width,
@@ -124,7 +158,7 @@ function optionsOf(latest: Latest, width: number): uPlot.Options {
         space: 28,
         size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
         values: (_, splits) => valueTicks(splits, unit),
-        ...(tickBase(unit) === 2 && { incrs: BINARY_STEPS }),
+        ...(steps && { incrs: steps }),
       },
     ],
     series: [{}, ...series.map((one, i) => lineOf(one, stack, i, series.length))],
@@ -146,7 +180,7 @@ function optionsOf(latest: Latest, width: number): uPlot.Options {
         },
       },
     },
-    hooks: hooksOf(latest),
+    hooks: hooksOf(latest, pointer),
   };
 }
 
@@ -175,7 +209,7 @@ function bandsOf(series: ChartSeries[]): uPlot.Band[] {
   }));
 }
 
-function hooksOf(latest: Latest): uPlot.Hooks.Arrays {
+function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
   return {
     drawClear: [(u) => drawSpans(u, latest.current.spans)],
     draw: [
@@ -186,10 +220,12 @@ function hooksOf(latest: Latest): uPlot.Hooks.Arrays {
     ],
     setCursor: [
       (u) => {
+        pointer.current = { left: u.cursor.left ?? -1, top: u.cursor.top ?? -1 };
         const at =
           u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null;
-        const here = at !== null && u.cursor.event != null;
-        latest.current.onCursor({ at, nearest: here ? nearestTo(u, at) : null });
+        const here = u.root.matches(':hover');
+        if (here) crosshair = at === null ? null : (u.data[0][at] ?? null);
+        latest.current.onCursor({ at, nearest: here && at !== null ? nearestTo(u, at) : null });
       },
     ],
     setSelect: [

@@ -3,7 +3,7 @@ import { fetchRules, type RuleGroup } from '../../api/rules';
 import { plural } from '../../format/number';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { Paged } from '../../parts/Paged';
-import { StateShape } from '../../parts/StateBadge';
+import { isHeartbeat, StateShape } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { AlertRow } from './AlertRow';
@@ -34,7 +34,8 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
   const shown = raised.filter(({ alert, rule }) =>
     mentions(filter, rule.name, alert.labels, alert.annotations),
   );
-  const firing = raised.filter(({ alert }) => alert.state === 'firing').length;
+  const news = raised.filter(({ alert }) => !isHeartbeat(alert.labels));
+  const firing = news.filter(({ alert }) => alert.state === 'firing').length;
   const rules = groups.flatMap((group) => group.rules);
   const armed = rules.filter(isAlerting).length;
   return (
@@ -46,7 +47,7 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
             {firing > 0 && <StateShape state="critical" />}
             {firing === 0 ? 'Nothing fires' : `${firing} firing`}
           </span>
-          <span class="count dim">{raised.length - firing} pending</span>
+          <span class="count dim">{news.length - firing} pending</span>
           <FilterField value={filter} />
         </div>
       </div>

@@ -29,7 +29,7 @@ export function RuleFacts({
   const health = healthText(rule);
   const runbook = isAlerting(rule) ? (rule.runbook ?? annotations.runbook_url) : undefined;
   const texts = entriesOf(annotations)
-    .filter(([name]) => name !== 'runbook_url')
+    .filter(([name]) => name !== 'runbook_url' && !(name === 'runbook' && runbook !== undefined))
     .sort(([a], [b]) => Number(b === 'summary') - Number(a === 'summary'));
   return (
     <div class="detail">
@@ -122,7 +122,7 @@ function Runbook({ text }: { text: string }) {
   const href = safeHref(text.trim());
   return (
     <section class="runbook" aria-label="Runbook">
-      <h3>Runbook</h3>
+      <h2>Runbook</h2>
       {href === null ? (
         <Prose text={text} />
       ) : (

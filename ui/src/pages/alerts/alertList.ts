@@ -2,7 +2,7 @@ import type { Labels } from '../../api/query';
 import type { Alert, AlertingRule, Rule, RuleGroup } from '../../api/rules';
 import { labelsId } from '../../format/labels';
 import { parseTime } from '../../format/time';
-import { severityState } from '../../parts/StateBadge';
+import { isHeartbeat, severityState } from '../../parts/StateBadge';
 
 /** An alert with the rule it comes from. */
 export type Raised = {
@@ -15,7 +15,7 @@ export type Raised = {
 
 const RANK = { critical: 0, warning: 1, unknown: 2, good: 3 } as const;
 
-/** All firing and pending alerts: firing first, worst first, newest first. */
+/** All firing and pending alerts: firing first, worst first, newest first; heartbeats last. */
 export function raisedOf(groups: RuleGroup[]): Raised[] {
   const raised = groups.flatMap((group) =>
     group.rules.filter(isAlerting).flatMap((rule) =>
@@ -32,9 +32,13 @@ export function raisedOf(groups: RuleGroup[]): Raised[] {
   );
   const pending = ({ alert }: Raised) => Number(alert.state === 'pending');
   const severity = ({ alert }: Raised) => RANK[severityState(alert.labels.severity)];
+  const heartbeat = ({ alert }: Raised) => Number(isHeartbeat(alert.labels));
   return raised.sort(
     (a, b) =>
-      pending(a) - pending(b) || severity(a) - severity(b) || (b.sinceMs ?? 0) - (a.sinceMs ?? 0),
+      heartbeat(a) - heartbeat(b) ||
+      pending(a) - pending(b) ||
+      severity(a) - severity(b) ||
+      (b.sinceMs ?? 0) - (a.sinceMs ?? 0),
   );
 }
 

@@ -33,15 +33,15 @@ test('what cannot be drawn is a gap, and what lies outside is left out', () => {
   ).toEqual([null, null, null, 4]);
 });
 
-test('the series that reach highest are shown, and how many there were', () => {
-  const series = [3, 1, 2].map((height) => ({
+test('the series that reach highest are shown in their order, and how many there were', () => {
+  const series = [2, 1, 3].map((height) => ({
     name: String(height),
     colourKey: '',
     labels: {},
     values: [null, height],
   }));
   const { shown, of } = ranked(series, 2);
-  expect(shown.map(({ name }) => name)).toEqual(['3', '2']);
+  expect(shown.map(({ name }) => name)).toEqual(['2', '3']);
   expect(of).toBe(3);
 });
 

@@ -76,10 +76,9 @@ async function fetchLines(
   const { data, notes } = await fetchRange(query.expr, range, abort);
   return {
     notes,
-    data: data.result.map(({ metric, values }) => ({
-      ...named(metric),
-      values: onGrid(values ?? [], range),
-    })),
+    data: data.result
+      .map(({ metric, values }) => ({ ...named(metric), values: onGrid(values ?? [], range) }))
+      .sort(byName),
   };
 }
 
@@ -114,9 +113,17 @@ function unique(series: PanelSeries[]): PanelSeries[] {
   });
 }
 
-/** The `max` series that reach highest, in that order, and how many there were. */
+/**
+ * The `max` series that reach highest, and how many there were. Their order stays as it was: lines
+ * that change places at each refresh cannot be followed.
+ */
 export function ranked(series: PanelSeries[], max: number): { shown: PanelSeries[]; of: number } {
+  if (series.length <= max) return { shown: series, of: series.length };
   const height = (one: PanelSeries) => largest(one.values) ?? Number.NEGATIVE_INFINITY;
-  const shown = [...series].sort((a, b) => height(b) - height(a)).slice(0, max);
-  return { shown, of: series.length };
+  const highest = new Set([...series].sort((a, b) => height(b) - height(a)).slice(0, max));
+  return { shown: series.filter((one) => highest.has(one)), of: series.length };
 }
+
+/** `route 2` before `route 10`. */
+const byName = (a: PanelSeries, b: PanelSeries) =>
+  a.name.localeCompare(b.name, 'en', { numeric: true });

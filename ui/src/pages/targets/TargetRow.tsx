@@ -33,6 +33,12 @@ const KINDS: Record<string, string> = {
   file: 'from a target file',
 };
 
+/** Where the target comes from, and how many processes stand behind it. */
+function origin({ kind, processes }: Target): string {
+  const from = KINDS[kind ?? ''] ?? '';
+  return processes == null ? from : `${from}, ${plural(processes, 'process', 'processes')}`;
+}
+
 export function TargetRow({ target }: { target: Target }) {
   const id = labelsId(target.labels);
   const open = param('open') === id;
@@ -54,16 +60,14 @@ export function TargetRow({ target }: { target: Target }) {
             onClick={() => setParams({ open: open ? null : id })}
           >
             <span class="name cut">{target.labels.instance ?? target.scrapeUrl}</span>
-            <span class="faint small cut">{KINDS[target.kind ?? ''] ?? ''}</span>
+            <span class="faint small cut">{origin(target)}</span>
           </button>
         </th>
         <td class="num">
           <Ago ms={scraped} />
         </td>
         <td class="num wide-only">{scraped === null ? '' : `${number}\u00a0${unit}`}</td>
-        <td class="num wide-only">
-          {target.lastSamples === undefined ? '' : whole(target.lastSamples)}
-        </td>
+        <td class="num wide-only">{target.lastSamples == null ? '' : whole(target.lastSamples)}</td>
         <td class="col-trouble">
           <span class="sentence" title={trouble(target)}>
             {trouble(target)}
@@ -142,15 +146,15 @@ function TargetDetail({ target }: { target: Target }) {
       </dl>
       {rejected.length > 0 && (
         <>
-          <h3>
+          <h2>
             {plural(target.rejectedTotal ?? rejected.length, 'rejected line')} in the last scrape
             {(target.rejectedTotal ?? 0) > rejected.length && `, the first ${rejected.length}`}
-          </h3>
+          </h2>
           <table class="rejected">
             <tbody>
               {rejected.map(({ line, text, reason }) => (
                 <tr key={line}>
-                  <td class="num faint">line {whole(line)}</td>
+                  <td class="num faint">{line === 0 ? 'memory' : `line ${whole(line)}`}</td>
                   <td>
                     <code>{text}</code>
                     <p class="critical-text small">{reason}</p>
