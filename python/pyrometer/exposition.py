@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterable, Optional
 from urllib.parse import parse_qs, urlparse
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from . import _core, metrics, openmetrics
+from . import _core, openmetrics, wrapper
 from .metrics_core import Metric
 from .registry import REGISTRY, Collector, CollectorRegistry, collect_in
 from .utils import parse_version
@@ -29,7 +29,7 @@ def generate_latest(registry: Any = REGISTRY, escaping: str = openmetrics.UNDERS
 
     A failure while a collector's metric is written is raised with the metric among its arguments.
     """
-    writer = _core.TextWriter(escaping, metrics._use_created)
+    writer = _core.TextWriter(escaping, wrapper._use_created)
     if type(registry) is CollectorRegistry and registry._number is not None:
         _write_shared(writer, registry, registry._number)
     else:
@@ -45,7 +45,7 @@ def _write_shared(writer: _core.TextWriter, registry: CollectorRegistry, number:
     reading = _core.read_group()
     for collector in collectors:
         shared = getattr(collector, "_shared_families", None)
-        families = None if shared is None or metrics._has_exemplars else shared()
+        families = None if shared is None or wrapper._has_exemplars else shared()
         if families is None or not all(reading.has(*family) for family in families):
             # Also a metric that has no series anywhere: it shows its name.
             _write(writer, collect_in(collector, reading))
@@ -224,7 +224,7 @@ def start_wsgi_server(
     family, address = _get_best_family(addr, port)
     server_class = type("Server", (ThreadingWSGIServer,), {"address_family": family})
     app = make_wsgi_app(registry)
-    httpd = make_server(address, port, app, server_class, handler_class=_SilentHandler)
+    httpd: WSGIServer = make_server(address, port, app, server_class, handler_class=_SilentHandler)
     if certfile and keyfile:
         context = _get_ssl_ctx(
             certfile,

@@ -11,15 +11,12 @@ here raises into a request.
 from __future__ import annotations
 
 import functools
-import inspect
-import logging
 import os
 import re
 import threading
 import warnings
-from http import HTTPStatus
 from timeit import default_timer
-from typing import Any, Callable, Iterable, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Iterable, Optional, TypeVar, Union
 
 from flask import Flask, Response, current_app, make_response, request
 from flask.views import MethodView
@@ -27,31 +24,26 @@ from werkzeug.serving import is_running_from_reloader
 
 from . import __version__, _runtime
 from .exposition import choose_encoder
-from .metrics import Counter, Gauge, Histogram, MetricWrapperBase, Summary
+from .flask_request import (
+    DEFAULT_GROUP,
+    PATH,
+    UNMATCHED,
+    Group,
+    Labels,
+    RequestMetrics,
+    Tracked,
+    quietly,
+)
+from .metrics import Counter, Gauge, Histogram, Summary
 from .registry import CollectorRegistry
+
+__all__ = ("NO_PREFIX", "UNMATCHED", "PrometheusMetrics")
 
 NO_PREFIX = "#no_prefix"
 """As ``defaults_prefix``: the default metrics have no prefix. Not a legal name on purpose."""
 
-UNMATCHED = "<unmatched>"
-"""The group of requests that match no route: the paths that a scanner tries are without end."""
-
-_PATH = "path"
-
-logger = logging.getLogger("pyrometer.flask")
-
 F = TypeVar("F", bound=Callable[..., Any])
 _GroupBy = Union[str, Callable[[Any], Any]]
-
-
-class _Default:
-    """Tells ``group_by`` that was not given from ``group_by="path"``."""
-
-    def __repr__(self) -> str:
-        return "'path'"
-
-
-_DEFAULT_GROUP = _Default()
 
 
 class PrometheusMetrics:
@@ -80,7 +72,7 @@ class PrometheusMetrics:
         path: Optional[str] = "/metrics",
         export_defaults: bool = True,
         defaults_prefix: Optional[str] = "flask",
-        group_by: Any = _DEFAULT_GROUP,
+        group_by: Any = DEFAULT_GROUP,
         buckets: Optional[Iterable[float]] = None,
         default_latency_as_histogram: bool = True,
         default_labels: Optional[dict[str, Any]] = None,
@@ -103,8 +95,10 @@ class PrometheusMetrics:
         self.version = __version__
         if registry is None:
             # Looked up late: a test may have replaced it.
-            from . import REGISTRY as registry  # type: ignore[no-redef]
-        self.registry = registry
+            from . import REGISTRY
+
+            registry = REGISTRY
+        self.registry: CollectorRegistry = registry
         share = getattr(registry, "share", None)
         if share is not None:
             share()
@@ -115,7 +109,7 @@ class PrometheusMetrics:
         if kwargs.get("group_by_endpoint") is True:
             _warn_deprecated("The `group_by_endpoint` argument", "group_by")
             group_by = "endpoint"
-        self.group_by = group_by or _PATH
+        self.group_by = group_by or PATH
         if isinstance(excluded_paths, str):
             excluded_paths = [excluded_paths]
         self.excluded_paths = [re.compile(path) for path in excluded_paths or ()] or None
@@ -151,13 +145,12 @@ class PrometheusMetrics:
             )
             return
 
-        @self.do_not_track()
         def prometheus_metrics() -> tuple[str, int, dict[str, str]]:
             names = request.args.getlist("name[]") or None
             text, content_type = self.generate_metrics(request.headers.get("Accept"), names)
             return text, 200, {"Content-Type": content_type}
 
-        view = prometheus_metrics
+        view: Callable[..., Any] = self.do_not_track()(prometheus_metrics)
         if self._metrics_decorator:
             view = self._metrics_decorator(view)
         app.route(path)(view)
@@ -194,7 +187,7 @@ class PrometheusMetrics:
     def export_defaults(
         self,
         buckets: Optional[Iterable[float]] = None,
-        group_by: Any = _DEFAULT_GROUP,
+        group_by: Any = DEFAULT_GROUP,
         latency_as_histogram: bool = True,
         prefix: Optional[str] = "flask",
         app: Optional[Flask] = None,
@@ -212,15 +205,25 @@ class PrometheusMetrics:
         except ValueError:
             # Exported already: the registry knows the name.
             return
-        _Defaults(self, app, prefix, buckets, _Group(group_by or _PATH), latency_as_histogram)
+        RequestMetrics(
+            app,
+            registry=self.registry,
+            prefix=prefix,
+            group=Group(group_by or PATH),
+            labels=Labels(self._default_labels),
+            buckets=buckets,
+            latency_as_histogram=latency_as_histogram,
+            is_excluded=self._is_excluded,
+        )
 
     def register_default(self, *metric_wrappers: Callable[[F], F], **kwargs: Any) -> None:
         """Puts metrics (made by ``counter`` and so on) around all views that exist now."""
         app = self._app(kwargs.get("app"))
-        for endpoint, view in app.view_functions.items():
+        views: dict[str, Any] = app.view_functions
+        for endpoint, view in views.items():
             for wrapper in metric_wrappers:
                 view = wrapper(view)
-            app.view_functions[endpoint] = view
+            views[endpoint] = view
 
     def histogram(
         self,
@@ -232,7 +235,7 @@ class PrometheusMetrics:
     ) -> Callable[[F], F]:
         """A decorator that observes a view's time in a histogram; ``labels`` as in ``counter``."""
         return self._track(
-            _Tracked(Histogram, lambda metric, seconds: metric.observe(seconds)),
+            Tracked(Histogram, lambda metric, seconds: metric.observe(seconds)),
             name,
             description,
             labels,
@@ -250,7 +253,7 @@ class PrometheusMetrics:
     ) -> Callable[[F], F]:
         """A decorator that observes a view's time in a summary; ``labels`` as in ``counter``."""
         return self._track(
-            _Tracked(Summary, lambda metric, seconds: metric.observe(seconds)),
+            Tracked(Summary, lambda metric, seconds: metric.observe(seconds)),
             name,
             description,
             labels,
@@ -269,7 +272,7 @@ class PrometheusMetrics:
         """A decorator that counts a view's calls in progress; ``labels`` as in ``counter``, but a
         function of the response is called with ``None``."""
         return self._track(
-            _Tracked(
+            Tracked(
                 Gauge,
                 lambda metric, seconds: metric.dec(),
                 before=lambda metric: metric.inc(),
@@ -298,7 +301,7 @@ class PrometheusMetrics:
         kwargs: go to the metric.
         """
         return self._track(
-            _Tracked(Counter, lambda metric, seconds: metric.inc()),
+            Tracked(Counter, lambda metric, seconds: metric.inc()),
             name,
             description,
             labels,
@@ -361,7 +364,7 @@ class PrometheusMetrics:
 
     def _track(
         self,
-        tracked: _Tracked,
+        tracked: Tracked,
         name: str,
         description: str,
         labels: Optional[dict[str, Any]],
@@ -370,7 +373,7 @@ class PrometheusMetrics:
     ) -> Callable[[F], F]:
         if labels is not None and not isinstance(labels, dict):
             raise TypeError("labels needs to be a dictionary of {labelname: callable}")
-        all_labels = _Labels({**(labels or {}), **self._default_labels})
+        all_labels = Labels({**(labels or {}), **self._default_labels})
         metric = tracked.metric_type(
             name, description, labelnames=all_labels.names, registry=self.registry, **kwargs
         )
@@ -394,12 +397,12 @@ class PrometheusMetrics:
         args: Any,
         kwargs: Any,
         parent: Any,
-        labels: _Labels,
-        tracked: _Tracked,
+        labels: Labels,
+        tracked: Tracked,
     ) -> Any:
         metric = None
         if tracked.before:
-            metric = _quietly(labels.child, parent, None)
+            metric = quietly(labels.child, parent, None)
             if metric is not None:
                 tracked.before(metric)
         started = default_timer()
@@ -425,7 +428,7 @@ class PrometheusMetrics:
         else:
             if metric is None and not tracked.before:
                 response = self._as_response(response, f)
-                metric = _quietly(labels.child, parent, response)
+                metric = quietly(labels.child, parent, response)
             if metric is not None:
                 tracked.after(metric, seconds)
         if exception is not None:
@@ -455,168 +458,6 @@ class PrometheusMetrics:
         return app or self.app or current_app
 
 
-class _Tracked:
-    """What a decorator does with its metric."""
-
-    def __init__(
-        self,
-        metric_type: Type[MetricWrapperBase],
-        after: Callable[[Any, float], None],
-        before: Optional[Callable[[Any], None]] = None,
-    ) -> None:
-        self.metric_type = metric_type
-        self.after = after
-        self.before = before
-
-
-class _Labels:
-    """Labels whose values may be functions."""
-
-    def __init__(self, labels: dict[str, Any]) -> None:
-        self.names = tuple(labels)
-        self.are_static = not any(callable(value) for value in labels.values())
-        self._functions = {name: _as_function(value) for name, value in labels.items()}
-
-    def values(self, response: Any) -> dict[str, Any]:
-        return {name: function(response) for name, function in self._functions.items()}
-
-    def child(self, parent: Any, response: Any) -> Any:
-        return parent.labels(**self.values(response)) if self.names else parent
-
-
-def _as_function(value: Any) -> Callable[[Any], Any]:
-    if not callable(value):
-        return lambda response: value
-    if inspect.getfullargspec(value).args:
-        return value  # type: ignore[no-any-return]
-    return lambda response: value()
-
-
-class _Group:
-    """How the durations are grouped: the label's name, and its value for a request."""
-
-    def __init__(self, group_by: Any) -> None:
-        self._group_by = group_by
-        if isinstance(group_by, _Default):
-            self.label = _PATH
-        elif callable(group_by):
-            self.label = getattr(group_by, "__name__", type(group_by).__name__)
-        else:
-            self.label = group_by
-
-    def value(self) -> Any:
-        group_by = self._group_by
-        rule = request.url_rule
-        if isinstance(group_by, _Default):
-            return UNMATCHED if rule is None else rule.rule
-        if callable(group_by):
-            return UNMATCHED if rule is None else group_by(request)
-        if group_by == _PATH and rule is None:
-            return UNMATCHED
-        return getattr(request, group_by)
-
-
-class _Defaults:
-    """The default metrics of one application."""
-
-    def __init__(
-        self,
-        owner: PrometheusMetrics,
-        app: Flask,
-        prefix: str,
-        buckets: Optional[Iterable[float]],
-        group: _Group,
-        latency_as_histogram: bool,
-    ) -> None:
-        self._owner = owner
-        self._group = group
-        self._labels = _Labels(owner._default_labels)
-        duration: dict[str, Any] = {
-            "name": f"{prefix}http_request_duration_seconds",
-            "documentation": "Flask HTTP request duration in seconds",
-            "labelnames": ("method", group.label, "status", *self._labels.names),
-            "registry": owner.registry,
-        }
-        if latency_as_histogram:
-            more = {} if buckets is None else {"buckets": list(buckets)}
-            self._duration: Any = Histogram(**duration, **more)
-        else:
-            self._duration = Summary(**duration)
-        labelnames = ("method", "status", *self._labels.names)
-        self._total = Counter(
-            f"{prefix}http_request_total",
-            "Total number of HTTP requests",
-            labelnames,
-            registry=owner.registry,
-        )
-        self._exceptions = Counter(
-            f"{prefix}http_request_exceptions_total",
-            "Total number of HTTP requests which resulted in an exception",
-            labelnames,
-            registry=owner.registry,
-        )
-        app.before_request(self._before)
-        app.after_request(self._after)
-        app.teardown_request(self._teardown)
-
-    def _before(self) -> None:
-        request.prom_start_time = default_timer()  # type: ignore[attr-defined]
-
-    def _after(self, response: Response) -> Response:
-        if not self._is_skipped():
-            status = response.status_code
-            if isinstance(status, HTTPStatus):
-                status = status.value
-            _quietly(self._report, status, response)
-        return response
-
-    def _teardown(self, exception: Optional[BaseException] = None) -> None:
-        """Counts a request that ended in an exception; the rest is counted here only if no
-        response came to ``_after``."""
-        if exception is None or self._is_skipped():
-            return
-        _quietly(self._report_exception, exception)
-
-    def _report_exception(self, exception: BaseException) -> None:
-        response = make_response(f"Exception: {exception}", 500)
-        labels = self._labels.values(response)
-        self._exceptions.labels(method=request.method, status=500, **labels).inc()
-        self._report(500, response)
-
-    def _report(self, status: int, response: Response) -> None:
-        method = request.method
-        labels = self._labels.values(response)
-        started = getattr(request, "prom_start_time", None)
-        if _once("prom_total_reported"):
-            if labels:
-                self._total.labels(method=method, status=status, **labels).inc()
-            else:
-                self._total.labels(method, str(status)).inc()
-        if started is not None and _once("prom_duration_reported"):
-            seconds = max(default_timer() - started, 0)
-            group = self._group.value()
-            if labels:
-                named = {"method": method, "status": status, self._group.label: group, **labels}
-                self._duration.labels(**named).observe(seconds)
-            else:
-                self._duration.labels(method, str(group), str(status)).observe(seconds)
-
-    def _is_skipped(self) -> bool:
-        return (
-            hasattr(request, "prom_do_not_track")
-            or hasattr(request, "prom_exclude_all")
-            or self._owner._is_excluded()
-        )
-
-
-def _once(key: str) -> bool:
-    """Whether this is the first time for this request; an exception passes here twice."""
-    if hasattr(request, key):
-        return False
-    setattr(request, key, True)
-    return True
-
-
 def _marks(attribute: str) -> Callable[[F], F]:
     def decorator(f: F) -> F:
         @functools.wraps(f)
@@ -627,22 +468,6 @@ def _marks(attribute: str) -> Callable[[F], F]:
         return marking_view  # type: ignore[return-value]
 
     return decorator
-
-
-_complained: set[str] = set()
-
-
-def _quietly(work: Callable[..., Any], *args: Any) -> Any:
-    """Runs what a user's function may break, and logs each kind of trouble once."""
-    try:
-        return work(*args)
-    except Exception as error:
-        kind = f"{type(error).__name__}: {error}"
-        # A text that changes with every request must not fill the memory.
-        if kind not in _complained and len(_complained) < 100:
-            _complained.add(kind)
-            logger.warning("a request was not measured: %s", kind, exc_info=True)
-        return None
 
 
 def _warn_deprecated(what: str, instead: str) -> None:

@@ -220,11 +220,11 @@ def shared_metric(
     unit: str = "",
 ) -> Metric:
     """A family of the service's sum as a ``Metric``."""
-    from . import metrics
+    from . import wrapper
 
     metric = Metric(name, documentation, kind)
     metric.unit = unit
-    for suffix, labels, value in reading.samples(number, name, metrics._use_created) or ():
+    for suffix, labels, value in reading.samples(number, name, wrapper._use_created) or ():
         metric.add_sample(name + suffix, dict(labels), value)
     return metric
 

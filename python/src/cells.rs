@@ -229,7 +229,7 @@ impl Series {
         if !labels.is_truthy()? {
             return Ok(());
         }
-        let make = MAKE.import(py, "pyrometer.metrics", "_make_exemplar")?;
+        let make = MAKE.import(py, "pyrometer.wrapper", "_make_exemplar")?;
         let exemplar = make.call1((labels, amount))?;
         self.set_exemplar(index, exemplar.unbind());
         Ok(())

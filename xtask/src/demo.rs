@@ -97,11 +97,12 @@ pub(crate) fn run(ctx: &Context, args: Args) -> anyhow::Result<()> {
     introduce(&options, &scene, &places, &fleet.get("pyrometer")?.name);
 
     let mut watch = Watch::new(api, start, fault);
-    watch.first_chart(ctx, &mut fleet)?;
-    if options.opens_browser {
-        open_browser(options.listen);
-    }
-    let watched = watch.run(ctx, &mut fleet, options.is_once);
+    let watched = watch.first_chart(ctx, &mut fleet).and_then(|()| {
+        if options.opens_browser {
+            open_browser(options.listen);
+        }
+        watch.run(ctx, &mut fleet, options.is_once)
+    });
     println!("\nstopping everything");
     drop(watch);
     drop(fleet);

@@ -103,6 +103,9 @@ pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return format!("{} is empty", log.display());
+    }
     let left_out = lines.len().saturating_sub(HEAD_LINES + TAIL_LINES);
     let mut told = format!("{}:\n", log.display());
     for (index, line) in lines.iter().enumerate() {

@@ -5,6 +5,7 @@
 //! more judging, and the store last, so that what was scraped is on disk.
 
 mod paths;
+mod serve;
 mod signals;
 mod store_loop;
 
@@ -19,8 +20,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{info, warn};
 
+use self::serve::serve;
 use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
 use crate::api;
@@ -164,7 +166,11 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     ));
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(serve(listener, Arc::clone(&app), cancel.clone()));
+    tasks.spawn(serve(
+        listener,
+        api::router(Arc::clone(&app)),
+        cancel.clone(),
+    ));
     let store_loop = spawn_store_loop(&app, cancel.clone());
 
     while signals.next().await == Wish::Reload {
@@ -226,7 +232,7 @@ async fn load_config(args: &UpArgs) -> Result<(Config, usize), UpError> {
         source: io::Error::other(panicked),
     })??;
     for problem in &ignored {
-        warn!(file = %args.config.as_deref().unwrap_or(Path::new("")).display(), "{problem}");
+        info!("configuration {problem}");
     }
     Ok((config, ignored.len()))
 }
@@ -379,17 +385,6 @@ fn pools(
     }
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, cancel: CancellationToken) {
-    let router = api::router(app);
-    let stopped = async move { cancel.cancelled().await };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(stopped)
-        .await
-    {
-        error!(%error, "the HTTP server ended");
-    }
-}
-
 /// Reads the configuration anew on request; a bad one changes nothing.
 async fn reload_loop(
     app: Arc<App>,
@@ -412,7 +407,7 @@ async fn reload_loop(
             }
             Err(error) => {
                 let text = error_chain(&error);
-                warn!(error = %text, "configuration not read anew, the old one stays");
+                info!(error = %text, "configuration not read anew, the old one stays");
                 Err(text)
             }
         };

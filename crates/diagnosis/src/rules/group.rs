@@ -438,11 +438,11 @@ impl AlertScope<'_> {
             }
             (AlertState::Pending { .. }, AlertState::Inactive) => Some(TransitionKind::Cleared),
             (AlertState::Firing { .. }, AlertState::Inactive) => Some(TransitionKind::Resolved),
+            // `step` never leads from firing back to pending.
             (AlertState::Inactive, AlertState::Inactive)
             | (AlertState::Pending { .. }, AlertState::Pending { .. })
-            | (AlertState::Firing { .. }, AlertState::Pending { .. } | AlertState::Firing { .. }) => {
-                None
-            }
+            | (AlertState::Firing { .. }, AlertState::Pending { .. })
+            | (AlertState::Firing { .. }, AlertState::Firing { .. }) => None,
         };
         alert.state = after;
         transitions.extend(kind.map(|kind| Transition {

@@ -104,7 +104,8 @@ impl Params {
     }
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+/// Unix seconds or RFC 3339.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Some(Timestamp::from_secs_f64(seconds)),
         Ok(_) => None,

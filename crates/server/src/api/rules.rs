@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use diagnosis::pack::Pack;
 use diagnosis::rules::{Alert, AlertState, Alerting, Rule, RuleKind};
-use model::{Timestamp, format_float};
+use model::{Matcher, Timestamp, format_float};
 use serde::Serialize;
 
 use super::answer::{Answer, ApiError, success};
@@ -143,6 +143,8 @@ pub(crate) struct RulesFilter {
     rule_names: Vec<String>,
     group_names: Vec<String>,
     files: Vec<String>,
+    /// Of each `match[]`, all must hold on the labels that the rule sets.
+    selectors: Vec<Vec<Matcher>>,
     exclude_alerts: bool,
     /// Groups in one answer.
     group_limit: Option<usize>,
@@ -162,11 +164,13 @@ impl RulesFilter {
             }
         };
         let limit = params.limit("group_limit")?;
+        let selectors = params.all("match[]").into_iter().map(selector_of);
         Ok(Self {
             rule_type,
             rule_names: texts("rule_name[]"),
             group_names: texts("rule_group[]"),
             files: texts("file[]"),
+            selectors: selectors.collect::<Result<_, _>>()?,
             exclude_alerts: params.get("exclude_alerts") == Some("true"),
             group_limit: (limit < usize::MAX).then_some(limit),
             next_token: params.get("group_next_token").map(str::to_owned),
@@ -180,14 +184,35 @@ impl RulesFilter {
         among(&self.group_names, group.name()) && among(&self.files, &group.file)
     }
 
+    /// Whether something is asked of rules, so that a group may have none that fits.
+    fn chooses_rules(&self) -> bool {
+        self.rule_type.is_some() || !self.rule_names.is_empty() || !self.selectors.is_empty()
+    }
+
     fn wants_rule(&self, rule: &Rule) -> bool {
+        // A template's value is known only once it fired.
+        let label = |name: &str| rule.label(name).filter(|value| !value.contains("{{"));
+        let holds = |matcher: &Matcher| matcher.matches(label(matcher.name()).unwrap_or_default());
+        let selected = |matchers: &Vec<Matcher>| matchers.iter().all(holds);
         let kind = if rule.alerting().is_some() {
             "alerting"
         } else {
             "recording"
         };
         self.rule_type.is_none_or(|wanted| wanted == kind)
+            && (self.selectors.is_empty() || self.selectors.iter().any(selected))
             && (self.rule_names.is_empty() || self.rule_names.iter().any(|n| n == rule.name()))
+    }
+}
+
+fn selector_of(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    let bad =
+        |reason: String| ApiError::bad_data(format!("invalid parameter \"match[]\": {reason}"));
+    let expr = promql::parse(text).map_err(|error| bad(error.to_string()))?;
+    let mut selectors = expr.selectors();
+    match (selectors.next(), selectors.next()) {
+        (Some(selector), None) => Ok(selector.matchers.to_vec()),
+        _ => Err(bad(format!("{text:?} is not one series selector"))),
     }
 }
 
@@ -229,7 +254,7 @@ pub(crate) fn rules_answer(
         group_json(group, report, pack, detections, filter)
     });
     // Prometheus leaves out groups in which a filter on rules found nothing.
-    let filtered = filter.rule_type.is_some() || !filter.rule_names.is_empty();
+    let filtered = filter.chooses_rules();
     let groups = groups
         .filter(|group| !filtered || !group.rules.is_empty())
         .collect();
@@ -361,6 +386,78 @@ fn exponent_form(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::world::World;
+
+    /// The rules that an answer holds, `group/rule` each.
+    fn check_filter(filter: RulesFilter, expected: &str) {
+        let world = World::new();
+        let packs = world.judge.packs();
+        let answer = rules_answer(world.groups.clone(), packs, &world.detections, &filter);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let body = answer.unwrap().into_body();
+        let body = runtime
+            .block_on(axum::body::to_bytes(body, 1 << 20))
+            .unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let mut found = Vec::new();
+        for group in json["data"]["groups"].as_array().unwrap() {
+            for rule in group["rules"].as_array().unwrap() {
+                let name = |json: &serde_json::Value| json["name"].as_str().unwrap().to_owned();
+                found.push(format!("{}/{}", name(group), name(rule)));
+            }
+        }
+        assert_eq!(found.join(" "), expected);
+    }
+
+    #[test]
+    fn rules_are_chosen_by_what_the_request_names() {
+        let all = RulesFilter::default;
+        let recording = RulesFilter {
+            rule_type: Some("recording"),
+            ..all()
+        };
+        check_filter(recording, "own/job:requests:rate1m");
+        let rule_names = vec!["TargetDown".to_owned(), "Deadman".to_owned()];
+        check_filter(
+            RulesFilter {
+                rule_names,
+                ..all()
+            },
+            "pack-target/TargetDown own/Deadman",
+        );
+        let selectors = vec![selector_of(r#"{pack="python",severity=~"crit.*"}"#).unwrap()];
+        check_filter(
+            RulesFilter { selectors, ..all() },
+            "pack-python/PythonRestartLoop",
+        );
+        let group_names = vec!["own".to_owned()];
+        let own = "own/job:requests:rate1m own/Broken own/Deadman";
+        check_filter(
+            RulesFilter {
+                group_names,
+                ..all()
+            },
+            own,
+        );
+        let world = World::new();
+        let own_group = world
+            .groups
+            .iter()
+            .find(|group| group.name() == "own")
+            .unwrap();
+        let next_token = Some(token_of(own_group));
+        check_filter(
+            RulesFilter {
+                next_token,
+                group_limit: Some(1),
+                ..all()
+            },
+            own,
+        );
+        assert!(selector_of("up + up").is_err() && selector_of("1").is_err());
+    }
 
     #[test]
     fn values_of_alerts_are_written_as_go_writes_them() {

@@ -337,9 +337,9 @@ fn service_json(report: &ServiceReport) -> ServiceJson<'_> {
         .map(|(name, kpi)| (name.as_str(), kpi_json(kpi)));
     ServiceJson {
         name: &report.name,
-        framework: report.framework.as_deref(),
-        runtime: report.runtime.as_deref(),
-        version: report.version.as_deref(),
+        framework: report.nature.framework.as_deref(),
+        runtime: report.nature.runtime.as_deref(),
+        version: report.nature.version.as_deref(),
         packs: &report.packs,
         state: report.state.as_str(),
         sentence: report.sentence.as_deref(),
@@ -348,8 +348,8 @@ fn service_json(report: &ServiceReport) -> ServiceJson<'_> {
             up: report.instances_up,
             total: report.instances,
         },
-        workers: report.workers,
-        changed_ms: report.changed.map(Timestamp::as_millis),
+        workers: report.nature.workers,
+        changed_ms: report.nature.changed.map(Timestamp::as_millis),
         alerts: report.alerts.iter().map(alert_json).collect(),
         kpis: kpis.collect(),
         note: report.note.as_deref(),

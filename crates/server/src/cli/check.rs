@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::style::{Style, clean, complain, print};
+use super::style::{Style, clean, complain, counted, print};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
 use crate::scrape::error_chain;
 
@@ -56,11 +56,11 @@ fn config(path: &Path, strict: bool) -> Verdict {
     };
     let style = Style::of_stdout();
     print(&format!(
-        "{} {}: {} jobs, {} rule file patterns\n",
+        "{} {}: {}, {}\n",
         style.good("ok"),
         path.display(),
-        config.jobs.len(),
-        config.rule_files.len()
+        counted(config.jobs.len(), "job"),
+        counted(config.rule_files.len(), "rule file pattern")
     ));
     for problem in ignored
         .iter()
@@ -94,9 +94,10 @@ fn rule_file(path: &Path) -> Verdict {
             let n_rules: usize = groups.iter().map(|group| group.rules.len()).sum();
             let good = Style::of_stdout().good("ok");
             print(&format!(
-                "{good} {}: {} groups, {n_rules} rules\n",
+                "{good} {}: {}, {}\n",
                 path.display(),
-                groups.len()
+                counted(groups.len(), "group"),
+                counted(n_rules, "rule")
             ));
             Verdict::Good
         }
@@ -111,7 +112,10 @@ fn rule_file(path: &Path) -> Verdict {
 }
 
 fn tell_failed(path: &Path, problems: usize) {
-    let noun = if problems == 1 { "problem" } else { "problems" };
     let bad = Style::of_stdout().bad("failed");
-    print(&format!("{bad} {}: {problems} {noun}\n", path.display()));
+    print(&format!(
+        "{bad} {}: {}\n",
+        path.display(),
+        counted(problems, "problem")
+    ));
 }

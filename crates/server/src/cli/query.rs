@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::ServerArgs;
 use super::client::ask;
 use super::style::{clean, complain, print};
+use crate::api::parse_time;
 use crate::clock::Clock;
 
 pub(super) struct RangeArgs {
@@ -26,17 +27,18 @@ const RANGE_DEFAULT_SECS: f64 = 3600.0;
 const STEPS_DEFAULT: f64 = 250.0;
 
 pub(super) fn range(server: &ServerArgs, expression: &str, range: &RangeArgs) -> ExitCode {
-    let now = Clock.now().as_secs_f64();
-    let end = range.end.clone().unwrap_or_else(|| now.to_string());
-    let end_secs = end.parse().unwrap_or(now);
-    let start = range
-        .start
-        .clone()
-        .unwrap_or_else(|| (end_secs - RANGE_DEFAULT_SECS).to_string());
-    let step = range.step.clone().unwrap_or_else(|| {
-        let span = end_secs - start.parse().unwrap_or(end_secs - RANGE_DEFAULT_SECS);
-        (span / STEPS_DEFAULT).floor().max(1.0).to_string()
-    });
+    // What is no time is sent as it is: the server says what is wrong with it.
+    let time_of = |text: &Option<String>, default: f64| {
+        let given = text.as_deref().and_then(parse_time);
+        given.map_or(default, |at| at.as_secs_f64())
+    };
+    let end = time_of(&range.end, Clock.now().as_secs_f64());
+    let start = time_of(&range.start, end - RANGE_DEFAULT_SECS);
+    let step = ((end - start) / STEPS_DEFAULT).floor().max(1.0);
+    let text_or =
+        |text: &Option<String>, default: f64| text.clone().unwrap_or_else(|| default.to_string());
+    let (start, end) = (text_or(&range.start, start), text_or(&range.end, end));
+    let step = text_or(&range.step, step);
     let form = [
         ("query", expression),
         ("start", &start),

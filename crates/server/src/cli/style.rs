@@ -56,6 +56,15 @@ pub(crate) fn complain(text: &str) {
     );
 }
 
+/// `1 job`, `2 jobs`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
 /// Text from elsewhere without what a terminal would obey.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()

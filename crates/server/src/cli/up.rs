@@ -8,7 +8,7 @@ use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::UpArgs;
-use super::style::{Style, clean, complain, print};
+use super::style::{Style, clean, complain, counted, print};
 use crate::scrape::{Sighting, error_chain};
 use crate::up::{EVENTS_MAX, Event};
 
@@ -89,7 +89,11 @@ fn line(event: &Event, style: Style) -> String {
             };
             (
                 style.good("✓"),
-                format!("config {} ({jobs} jobs{ignored})", path.display()),
+                format!(
+                    "config {} ({}{ignored})",
+                    path.display(),
+                    counted(*jobs, "job")
+                ),
             )
         }
         Event::Reloaded { error: None } => (style.good("✓"), "config read anew".to_owned()),

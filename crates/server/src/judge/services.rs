@@ -9,8 +9,8 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use diagnosis::pack::{Detection, Pack, Property, QueryScope, Unit};
-use diagnosis::rules::{Alert, AlertState};
+use diagnosis::pack::{Detection, Layer, Pack, Property, QueryScope, Unit};
+use diagnosis::rules::Alert;
 use model::{METRIC_NAME, Matcher, Timestamp};
 use promql::{EvalOptions, Limits, Range};
 use store::Snapshot;
@@ -71,21 +71,30 @@ pub(crate) struct AnnouncedService {
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceReport {
     pub(crate) name: String,
-    pub(crate) framework: Option<String>,
-    pub(crate) runtime: Option<String>,
-    pub(crate) version: Option<String>,
+    pub(crate) nature: ServiceNature,
+    /// Those that know more than that it is scraped, the most specific first.
     pub(crate) packs: Vec<String>,
     pub(crate) state: ServiceState,
     pub(crate) sentence: Option<String>,
     pub(crate) since: Option<Timestamp>,
     pub(crate) instances_up: usize,
     pub(crate) instances: usize,
-    pub(crate) workers: Option<u64>,
-    pub(crate) changed: Option<Timestamp>,
     /// The gravest first.
     pub(crate) alerts: Vec<Alert>,
     pub(crate) kpis: BTreeMap<String, KpiReport>,
     pub(crate) note: Option<String>,
+}
+
+/// What a service is, as far as it can be told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServiceNature {
+    pub(crate) framework: Option<String>,
+    pub(crate) runtime: Option<String>,
+    /// Its own; two while a deploy is under way.
+    pub(crate) version: Option<String>,
+    pub(crate) workers: Option<u64>,
+    /// When its newest process started.
+    pub(crate) changed: Option<Timestamp>,
 }
 
 /// One number of one service.
@@ -149,18 +158,12 @@ fn service_names(scope: &ServiceScope<'_>) -> BTreeSet<String> {
 
 fn report(scope: &ServiceScope<'_>, numbers: &kpis::Numbers, name: String) -> ServiceReport {
     let targets: Vec<&TargetFacts> = scope.targets.iter().filter(|t| t.job == name).collect();
-    let announced = || {
-        targets
-            .iter()
-            .filter_map(|target| target.announced.as_ref())
-    };
-    let found = packs_of(scope, &name);
-    let mut alerts: Vec<Alert> = scope
-        .alerts
-        .iter()
-        .filter(|a| is_of(a, &name))
-        .cloned()
-        .collect();
+    let mut found = packs_of(scope, &name);
+    let kpis = numbers.of_job(&name, &found, scope.range);
+    // What any target shows makes a service neither known nor unknown.
+    found.retain(|(pack, _)| pack.layer != Layer::Scrape);
+    let is_of = |alert: &&Alert| alert.labels.get("job") == Some(&name);
+    let mut alerts: Vec<Alert> = scope.alerts.iter().filter(is_of).cloned().collect();
     alerts.sort_by_key(|alert| {
         (
             state::urgency(alert),
@@ -168,7 +171,6 @@ fn report(scope: &ServiceScope<'_>, numbers: &kpis::Numbers, name: String) -> Se
             alert.labels.clone(),
         )
     });
-    let kpis = numbers.of_job(&name, &found, scope.range);
     let judged = state::judge(&state::Situation {
         name: &name,
         now: scope.now,
@@ -176,34 +178,13 @@ fn report(scope: &ServiceScope<'_>, numbers: &kpis::Numbers, name: String) -> Se
         alerts: &alerts,
         kpis: &kpis,
         targets: &targets,
-        has_pack: found
-            .iter()
-            .any(|(pack, _)| pack.layer != diagnosis::pack::Layer::Scrape),
+        has_pack: !found.is_empty(),
         down_since: || down_since(scope, &name),
     });
-    let constant = |property: &str| constant_property(&found, property);
-    let runtime = announced().map(|facts| facts.runtime.as_str()).next();
-    let runtime = runtime
-        .and_then(|text| text.split_whitespace().next())
-        .map(str::to_owned);
-    let processes: usize = announced().map(|facts| facts.processes).sum();
-    let workers = numbers
-        .fact(&name, "workers")
-        .map(|workers| workers.round() as u64);
-    let started = announced().map(|facts| facts.started).max();
-    let changed = numbers.fact(&name, "changed").map(Timestamp::from_secs_f64);
+    let nature = nature(numbers, &name, &targets, &found);
     ServiceReport {
-        framework: constant("framework")
-            .or_else(|| announced().find_map(|facts| facts.framework.clone())),
-        runtime: constant("runtime").or(runtime),
-        version: numbers
-            .property(&name, "version")
-            .or_else(|| announced().find_map(|facts| facts.version.clone())),
-        packs: found
-            .iter()
-            .filter(|(pack, _)| pack.layer != diagnosis::pack::Layer::Scrape)
-            .map(|(pack, _)| pack.id.clone())
-            .collect(),
+        packs: found.iter().map(|(pack, _)| pack.id.clone()).collect(),
+        nature,
         state: judged.state,
         sentence: judged.sentence,
         since: judged.since,
@@ -213,11 +194,41 @@ fn report(scope: &ServiceScope<'_>, numbers: &kpis::Numbers, name: String) -> Se
             .filter(|target| target.health == "up")
             .count(),
         instances: targets.len(),
-        workers: workers.or((processes > 0).then_some(processes as u64)),
-        changed: changed.or(started),
         alerts,
         kpis,
         name,
+    }
+}
+
+/// What the series say of a service; where they are silent, what its processes announced.
+fn nature(
+    numbers: &kpis::Numbers,
+    name: &str,
+    targets: &[&TargetFacts],
+    found: &[(&Pack, &Detection)],
+) -> ServiceNature {
+    let announced = || {
+        targets
+            .iter()
+            .filter_map(|target| target.announced.as_ref())
+    };
+    let constant = |property: &str| constant_property(found, property);
+    let runtime = announced().find_map(|facts| facts.runtime.split_whitespace().next());
+    let processes: usize = announced().map(|facts| facts.processes).sum();
+    let workers = numbers
+        .fact(name, "workers")
+        .map(|workers| workers.round() as u64);
+    let started = announced().map(|facts| facts.started).max();
+    let changed = numbers.fact(name, "changed").map(Timestamp::from_secs_f64);
+    ServiceNature {
+        framework: constant("framework")
+            .or_else(|| announced().find_map(|facts| facts.framework.clone())),
+        runtime: constant("runtime").or(runtime.map(str::to_owned)),
+        version: numbers
+            .property(name, "version")
+            .or_else(|| announced().find_map(|facts| facts.version.clone())),
+        workers: workers.or((processes > 0).then_some(processes as u64)),
+        changed: changed.or(started),
     }
 }
 
@@ -230,10 +241,6 @@ pub(crate) fn packs_of<'a>(scope: &ServiceScope<'a>, job: &str) -> Vec<(&'a Pack
             Some((pack?, detection))
         })
         .collect()
-}
-
-fn is_of(alert: &Alert, job: &str) -> bool {
-    alert.state != AlertState::Inactive && alert.labels.get("job") == Some(job)
 }
 
 fn constant_property(found: &[(&Pack, &Detection)], name: &str) -> Option<String> {

@@ -28,31 +28,31 @@ fn since_fault(s: f64) -> f64 {
 const STOREFRONT: &[Exposed] = &[
     ("up", |_| 1.0),
     (
-        "python_info{version=\"3.12.1\",implementation=\"CPython\"}",
+        r#"python_info{version="3.12.1",implementation="CPython"}"#,
         |_| 1.0,
     ),
-    ("flask_exporter_info{version=\"0.23.2\"}", |_| 1.0),
-    ("app_info{version=\"1.0.1\"}", |_| 1.0),
+    (r#"flask_exporter_info{version="0.23.2"}"#, |_| 1.0),
+    (r#"app_info{version="1.0.1"}"#, |_| 1.0),
     ("pyrometer_workers", |_| 2.0),
     ("process_start_time_seconds", |_| 1_767_225_000.0),
     (
-        "flask_http_request_total{method=\"GET\",status=\"200\"}",
+        r#"flask_http_request_total{method="GET",status="200"}"#,
         |s| 12.4 * s - 0.24 * 12.4 * since_fault(s),
     ),
     (
-        "flask_http_request_total{method=\"GET\",status=\"500\"}",
+        r#"flask_http_request_total{method="GET",status="500"}"#,
         |s| 0.24 * 12.4 * since_fault(s),
     ),
     (
-        "flask_http_request_duration_seconds_count{method=\"GET\",path=\"/\",status=\"200\"}",
+        r#"flask_http_request_duration_seconds_count{path="/",status="200"}"#,
         |s| 12.4 * s,
     ),
     (
-        "flask_http_request_duration_seconds_bucket{le=\"0.1\",method=\"GET\",path=\"/\",status=\"200\"}",
+        r#"flask_http_request_duration_seconds_bucket{le="0.1",path="/",status="200"}"#,
         |s| 12.0 * s,
     ),
     (
-        "flask_http_request_duration_seconds_bucket{le=\"+Inf\",method=\"GET\",path=\"/\",status=\"200\"}",
+        r#"flask_http_request_duration_seconds_bucket{le="+Inf",path="/",status="200"}"#,
         |s| 12.4 * s,
     ),
 ];
@@ -61,16 +61,16 @@ const STOREFRONT: &[Exposed] = &[
 const CATALOG: &[Exposed] = &[
     ("up", |_| 1.0),
     (
-        "python_info{version=\"3.12.1\",implementation=\"CPython\"}",
+        r#"python_info{version="3.12.1",implementation="CPython"}"#,
         |_| 1.0,
     ),
-    ("flask_exporter_info{version=\"0.23.2\"}", |_| 1.0),
+    (r#"flask_exporter_info{version="0.23.2"}"#, |_| 1.0),
     (
-        "flask_http_request_total{method=\"GET\",status=\"200\"}",
+        r#"flask_http_request_total{method="GET",status="200"}"#,
         |s| 3.0 * s,
     ),
     (
-        "flask_http_request_duration_seconds_count{method=\"GET\",url_rule=\"/<id>\",status=\"200\"}",
+        r#"flask_http_request_duration_seconds_count{url_rule="/<id>",status="200"}"#,
         |s| 3.0 * s,
     ),
 ];
@@ -78,13 +78,13 @@ const CATALOG: &[Exposed] = &[
 /// Waits for its first request.
 const IDLE: &[Exposed] = &[
     ("up", |_| 1.0),
-    ("flask_exporter_info{version=\"0.23.2\"}", |_| 1.0),
+    (r#"flask_exporter_info{version="0.23.2"}"#, |_| 1.0),
 ];
 
 /// Python without HTTP.
 const WORKER: &[Exposed] = &[
     ("up", |_| 1.0),
-    ("python_info{version=\"3.12.1\"}", |_| 1.0),
+    (r#"python_info{version="3.12.1"}"#, |_| 1.0),
 ];
 
 /// Something of its own.

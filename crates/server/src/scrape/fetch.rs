@@ -124,11 +124,13 @@ impl Fetcher {
             let same_origin =
                 uri.scheme() == first.scheme() && uri.authority() == first.authority();
             let authorization = authorization.as_ref().filter(|_| same_origin);
-            let request = request(&uri, job, timeout, authorization)?;
-            let response = client
-                .request(request)
-                .await
-                .map_err(|error| FetchError::Connect(root_cause(&error)))?;
+            let request = || request(&uri, job, timeout, authorization);
+            let response = match client.request(request()?).await {
+                // Kept open since the last scrape, and closed by the target just as we asked.
+                Err(error) if is_closed_early(&error) => client.request(request()?).await,
+                asked => asked,
+            };
+            let response = response.map_err(|error| FetchError::Connect(root_cause(&error)))?;
             match redirect(&response, &uri, job.follow_redirects)? {
                 Some(next) => uri = next,
                 None => return read(response, job).await,
@@ -371,6 +373,19 @@ impl Write for Capped {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether the connection ended before any of the answer came. Asking once more is safe, since
+/// a scrape changes nothing, and Go's client does it too.
+fn is_closed_early(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The innermost reason of an error, in words: `connection refused`.

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use super::digest::{Digest, ScrapeCache};
 use super::fetch::{Fetched, Fetcher};
 use super::schedule::{offset, stamp};
+use crate::api::format_rfc3339;
 use crate::clock::Clock;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::{Health, RejectedLine, Source, Target, TargetStatus};
@@ -189,9 +190,10 @@ impl Running {
                         .await
                         .unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
                 }
-                Source::Gone { .. } => Err(Failure::new(
-                    "all processes of the service have ended".to_owned(),
-                )),
+                Source::Gone { since } => Err(Failure::new(format!(
+                    "all processes of the service have ended, seen at {}",
+                    format_rfc3339(*since)
+                ))),
             }
         };
         match tokio::time::timeout(spec.timeout, answer).await {

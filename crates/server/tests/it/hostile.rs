@@ -146,3 +146,18 @@ fn too_many_samples_are_cut_and_told() {
         "{target}"
     );
 }
+
+#[test]
+fn a_request_with_endless_headers_is_cut() {
+    let home = Home::new();
+    let server = home.start(&[]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let line = format!("X-More: {}\r\n", "x".repeat(1000));
+    // The server hangs up or answers with an error long before 30 MB, the kernel's buffers included.
+    let sent = (0..1000)
+        .take_while(|_| stream.write_all(line.as_bytes()).is_ok())
+        .count();
+    assert!(sent < 30_000, "{sent} headers of 1 KB were taken");
+    assert_eq!(server.get("/-/healthy").status, 200);
+}

@@ -102,6 +102,51 @@ fn a_status_that_is_no_success_is_told_as_in_prometheus() {
 }
 
 #[test]
+fn a_target_that_closes_its_connections_without_a_word_is_up_all_the_same() {
+    use std::io::Write as _;
+    let home = Home::new();
+    let exposed = Exposed::new(Box::new(|_, stream| {
+        drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n"));
+    }));
+    let server = home.start_with(&exposed.config("").replace("200ms", "20ms"));
+    server.wait_for_value("count_over_time(up[1h]) >= bool 50", "1");
+    server.wait_for_value("min_over_time(up[1h])", "1");
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let home = Home::new();
+    home.write("token", "canary-in-a-file");
+    let server = home.start_with(
+        "scrape_configs:
+- job_name: a
+  scrape_interval: 200ms
+  basic_auth: {username: u, password: canary-password}
+  static_configs: [{targets: ['127.0.0.1:1']}]
+- job_name: b
+  scrape_interval: 200ms
+  authorization: {credentials_file: token}
+  static_configs: [{targets: ['127.0.0.1:1'], labels: {x: b}}]
+remote_write: [{url: 'http://u:canary-url@h/', sigv4: {secret_key: canary-key}}]
+",
+    );
+    server.wait_for_target("a", "down");
+    server.wait_for_target("b", "down");
+    for path in [
+        "/api/v1/targets",
+        "/api/v1/status/config",
+        "/api/v1/status/flags",
+        "/api/v1/status/runtimeinfo",
+        "/api/v1/status/tsdb",
+        "/metrics",
+    ] {
+        let text = server.get(path).text();
+        assert!(!text.contains("canary"), "{path}: {text}");
+    }
+    assert!(!server.printed.concat().contains("canary"));
+}
+
+#[test]
 fn targets_in_a_file_come_and_go() {
     let home = Home::new();
     let exposed = Exposed::text("a 1\n");

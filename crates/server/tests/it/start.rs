@@ -131,7 +131,7 @@ fn check_finds_problems_in_configurations_and_rules() {
     };
     let (code, text) = check("config", &good);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("good.rules: 1 groups, 1 rules"), "{text}");
+    assert!(text.contains("good.rules: 1 group, 1 rule"), "{text}");
     let (code, text) = check("config", &bad);
     assert_eq!(code, Some(1));
     assert!(

@@ -52,12 +52,13 @@ pub(super) struct Judged {
     pub(super) note: Option<String>,
 }
 
-/// 0 is the gravest. What is pending comes after what fires.
+/// 0 is the gravest. What is pending comes after what fires. Users' own rules may have any
+/// severity or none: what is not plainly more or less is a warning.
 pub(super) fn urgency(alert: &Alert) -> u8 {
     let severity = match alert.labels.get("severity") {
         Some("critical" | "page") => 0,
-        Some("warning") => 1,
-        _ => 2,
+        Some("info" | "none") => 2,
+        Some(_) | None => 1,
     };
     match alert.state {
         AlertState::Firing { .. } => severity,
