@@ -148,7 +148,7 @@ function Tool({
   );
 }
 
-/** Whether the element is on the screen, or nearly: a panel out of sight asks the server nothing. */
+/** Whether the element is on the screen, or nearly: out of sight, a panel asks nothing. */
 function useSeen(box: { current: HTMLElement | null }) {
   const seen = useSignal(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the element is one for good
