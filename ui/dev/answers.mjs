@@ -304,21 +304,32 @@ export function rules(mode) {
         rules: [
           withAlerts(
             'FlaskErrorRatioHigh',
-            'sum by (job) (rate(flask_http_request_total{status=~"5.."}[1m]))\n  / sum by (job) (rate(flask_http_request_total[1m])) > 0.05',
+            [
+              'sum by (job) (rate(flask_http_request_total{status=~"5.."}[1m]))\n  / sum by ',
+              '(job) (rate(flask_http_request_total[1m])) > 0.05',
+            ].join(''),
             'critical',
           ),
           withAlerts(
             'FlaskLatencyHigh',
-            'histogram_quantile(0.95, sum by (job, le) (rate(flask_http_request_duration_seconds_bucket[1m]))) > 0.5',
+            [
+              'histogram_quantile(0.95, sum by (job, le) ',
+              '(rate(flask_http_request_duration_seconds_bucket[1m]))) > 0.5',
+            ].join(''),
             'warning',
           ),
           base(
             'FlaskPathCardinality',
-            'count by (job) (count by (job, path) (flask_http_request_duration_seconds_count)) > 300',
+            [
+              'count by (job) (count by (job, path) ',
+              '(flask_http_request_duration_seconds_count)) > 300',
+            ].join(''),
             {
               pack: 'flask',
-              runbook:
-                "# FlaskPathCardinality\nMeaning: the exporter makes one histogram per URL.\nFix: `PrometheusMetrics(app, group_by='url_rule')`.",
+              runbook: [
+                '# FlaskPathCardinality\nMeaning: the exporter makes one histogram per ',
+                "URL.\nFix: `PrometheusMetrics(app, group_by='url_rule')`.",
+              ].join(''),
             },
           ),
           {

@@ -74,7 +74,10 @@ function flaskRows(job, w) {
   const sel = `job="${job}"`;
   const q = (quantile) =>
     known(
-      `histogram_quantile(${quantile}, sum by (le) (rate(flask_http_request_duration_seconds_bucket{${sel}}[${w}])))`,
+      [
+        `histogram_quantile(${quantile}, sum by (le) `,
+        `(rate(flask_http_request_duration_seconds_bucket{${sel}}[${w}])))`,
+      ].join(''),
       (t) => [[{}, latency(job, quantile, t)]],
     );
   const byRoute = (fn) => (t) => SHOP[job].routes.map((route) => [{ path: route }, fn(route, t)]);
@@ -121,7 +124,10 @@ function flaskRows(job, w) {
           queries: [
             {
               expr: known(
-                `sum by (job) (rate(flask_http_request_total{status=~"5..",${sel}}[${w}])) / sum by (job) (rate(flask_http_request_total{${sel}}[${w}]))`,
+                [
+                  `sum by (job) (rate(flask_http_request_total{status=~"5..",${sel}}[${w}])) / `,
+                  `sum by (job) (rate(flask_http_request_total{${sel}}[${w}]))`,
+                ].join(''),
                 (t) => [[{ job }, errorRatio(job, t)]],
               ),
               legend: 'errors',
@@ -182,7 +188,10 @@ function flaskRows(job, w) {
           queries: [
             {
               expr: known(
-                `histogram_quantile(0.95, sum by (le, path) (rate(flask_http_request_duration_seconds_bucket{${sel}}[${w}])))`,
+                [
+                  `histogram_quantile(0.95, sum by (le, path) `,
+                  `(rate(flask_http_request_duration_seconds_bucket{${sel}}[${w}])))`,
+                ].join(''),
                 byRoute((route, t) => {
                   const p95 = latency(job, 0.95, t);
                   return p95 === null ? null : p95 * (0.4 + share(job, route) * 2);
@@ -202,7 +211,10 @@ function flaskRows(job, w) {
           queries: [
             {
               expr: known(
-                `topk(10, histogram_quantile(0.95, sum by (le, path) (rate(flask_http_request_duration_seconds_bucket{${sel}}[5m]))))`,
+                [
+                  `topk(10, histogram_quantile(0.95, sum by (le, path) `,
+                  `(rate(flask_http_request_duration_seconds_bucket{${sel}}[5m]))))`,
+                ].join(''),
                 byRoute((route, t) => latency(job, 0.95, t) * (0.4 + share(job, route) * 2)),
               ),
               legend: '{{path}}',

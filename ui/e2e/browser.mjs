@@ -1,4 +1,4 @@
-// A Chromium that may talk to one server only, and a page that remembers everything that went wrong.
+// A Chromium that may talk to one server only, and a page that remembers what went wrong.
 import { chromium } from 'playwright-core';
 
 const FLAGS = [
@@ -40,9 +40,8 @@ export async function watchedPage(browser, baseUrl, options = {}) {
   await page.exposeFunction('reportViolation', (text) => trouble.push(`CSP: ${text}`));
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
-      window.reportViolation(
-        `${event.violatedDirective} blocked ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
-      );
+      const { violatedDirective, blockedURI, sourceFile, lineNumber } = event;
+      window.reportViolation(`${violatedDirective} ${blockedURI} ${sourceFile}:${lineNumber}`);
     });
   });
   return { page, context, trouble };

@@ -4,7 +4,7 @@ const STEPS = [
   43_200, 86_400, 172_800, 604_800,
 ];
 
-/** At most one point a pixel, never finer than the samples are apart. All in seconds but `pixels`. */
+/** At most one point a pixel, never finer than the samples lie apart. In seconds but `pixels`. */
 export function stepFor(range: number, pixels: number, interval: number): number {
   const least = Math.max(range / Math.max(1, Math.floor(pixels)), interval, 1);
   return STEPS.find((step) => step >= least) ?? Math.ceil(least);

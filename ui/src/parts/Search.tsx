@@ -74,28 +74,42 @@ export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
         onKeyDown={onKey}
       />
       <kbd aria-hidden="true">/</kbd>
-      {open.value && (
-        <ul id="search-found" class="popover search-found" role="listbox" aria-label="Found">
-          {found.map((entry, i) => (
-            <li
-              key={`${entry.kind} ${entry.name}`}
-              id={`found-${i}`}
-              role="option"
-              aria-selected={i === at}
-              class="menu-item"
-              // Pointer down, not click: the field's blur would close the list first.
-              onPointerDown={(event) => {
-                event.preventDefault();
-                goTo(entry);
-              }}
-            >
-              <span class="cut">{entry.name}</span>
-              <span class="faint small">{entry.kind}</span>
-            </li>
-          ))}
-          {found.length === 0 && <li class="menu-none">Nothing is called “{text.value}”.</li>}
-        </ul>
-      )}
+      {open.value && <FoundList found={found} at={at} text={text.value} onPick={goTo} />}
     </div>
+  );
+}
+
+function FoundList({
+  found,
+  at,
+  text,
+  onPick,
+}: {
+  found: Found[];
+  at: number;
+  text: string;
+  onPick: (entry: Found) => void;
+}) {
+  return (
+    <ul id="search-found" class="popover search-found" role="listbox" aria-label="Found">
+      {found.map((entry, i) => (
+        <li
+          key={`${entry.kind} ${entry.name}`}
+          id={`found-${i}`}
+          role="option"
+          aria-selected={i === at}
+          class="menu-item"
+          // Pointer down, not click: the field's blur would close the list first.
+          onPointerDown={(event) => {
+            event.preventDefault();
+            onPick(entry);
+          }}
+        >
+          <span class="cut">{entry.name}</span>
+          <span class="faint small">{entry.kind}</span>
+        </li>
+      ))}
+      {found.length === 0 && <li class="menu-none">Nothing is called “{text}”.</li>}
+    </ul>
   );
 }

@@ -279,6 +279,8 @@ function drawMarks(u: uPlot, marks: number[]): void {
 
 function drawThresholds(u: uPlot, thresholds: Threshold[]): void {
   const ratio = devicePixelRatio;
+  // Names of lines that lie close stand side by side, or neither could be read.
+  let beside = { y: Number.NEGATIVE_INFINITY, right: 0 };
   for (const { value, severity, name } of thresholds) {
     const y = Math.round(u.valToPos(value, 'y', true));
     if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
@@ -290,7 +292,10 @@ function drawThresholds(u: uPlot, thresholds: Threshold[]): void {
     u.ctx.textAlign = 'right';
     const above = y - u.bbox.top > 16 * ratio;
     u.ctx.textBaseline = above ? 'bottom' : 'top';
-    u.ctx.fillText(name, u.bbox.left + u.bbox.width - 4 * ratio, y + (above ? -2 : 3) * ratio);
+    const close = Math.abs(y - beside.y) < 14 * ratio;
+    const right = close ? beside.right : u.bbox.left + u.bbox.width - 4 * ratio;
+    u.ctx.fillText(name, right, y + (above ? -2 : 3) * ratio);
+    beside = { y, right: right - u.ctx.measureText(name).width - 10 * ratio };
     u.ctx.restore();
   }
 }

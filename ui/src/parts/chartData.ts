@@ -24,7 +24,7 @@ export function stacked(series: (number | null)[][]): (number | null)[][] {
   );
 }
 
-// A limit far above the data would press the data flat: it is shown once the data is half way there.
+// A limit far above the data would press it flat: it is shown once the data is half way there.
 const THRESHOLD_REACH = 2;
 
 /** The value axis: from zero where asked, a little air above, near thresholds inside. */

@@ -7,7 +7,7 @@ export type SparkPaths = {
 
 const round = (value: number) => Math.round(value * 10) / 10;
 
-/** The SVG paths of one sparkline: from zero to its own maximum, broken where values are missing. */
+/** The SVG paths of one sparkline: from zero to its own maximum, broken at missing values. */
 export function sparkPaths(values: (number | null)[], width: number, height: number): SparkPaths {
   const max = Math.max(0, ...values.filter((value) => Number.isFinite(value)).map(Number));
   const bottom = height - 1;

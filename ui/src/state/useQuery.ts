@@ -19,7 +19,7 @@ type Load<T> = (abort: AbortSignal) => Promise<Answer<T>>;
 
 const NOTHING_YET = { value: undefined, notes: [], error: undefined, at: 0, askedAt: 0 };
 
-/** Asks, aborts what a newer question overtakes, keeps the last value. No hooks, so tests reach it. */
+/** Asks, aborts what a newer question overtakes, keeps the last value. Without hooks, for tests. */
 export class Query<T> {
   readonly state: Signal<Remote<T>> = signal(NOTHING_YET);
   private running: AbortController | undefined;
@@ -73,7 +73,7 @@ export function useQuery<T>(
 ): { remote: ReadonlySignal<Remote<T>>; again: () => void } {
   const query = useMemo(() => new Query<T>(), []);
   const beat = live || query.state.value.error !== undefined ? tick.value : 0;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for what load closes over
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the load
   useEffect(() => {
     if (enabled) void query.ask(scope, key, load);
   }, [query, scope, key, beat, enabled]);

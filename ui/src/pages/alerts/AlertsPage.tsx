@@ -85,17 +85,19 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
           </table>
         </div>
       ) : (
-        <p class="none">
-          {raised.length > 0
-            ? `None of the ${plural(raised.length, 'alert')} mentions “${filter}”.`
-            : armed > 0
-              ? `Nothing fires and nothing is pending. ${plural(armed, 'alerting rule')} ${armed === 1 ? 'watches' : 'watch'}.`
-              : 'Nothing fires.'}
-        </p>
+        <p class="none">{silence(raised.length, armed, filter)}</p>
       )}
       {rules.length === 0 ? <NoRules /> : <RuleGroups groups={groups} filter={filter} />}
     </section>
   );
+}
+
+/** Why no alert is listed: the filter hides them, nothing fires, or nothing could. */
+function silence(raised: number, armed: number, filter: string): string {
+  if (raised > 0) return `None of the ${plural(raised, 'alert')} mentions “${filter}”.`;
+  if (armed === 0) return 'Nothing fires.';
+  const watch = armed === 1 ? 'watches' : 'watch';
+  return `Nothing fires and nothing is pending. ${plural(armed, 'alerting rule')} ${watch}.`;
 }
 
 function FilterField({ value }: { value: string }) {
@@ -116,7 +118,7 @@ function NoRules() {
     <div class="empty">
       <h2>No rules yet</h2>
       <p class="dim">
-        Rules come by themselves with the pack of each technology that Pyrometer recognises, once a{' '}
+        Rules come by themselves with the pack of each technology that is recognised, once a{' '}
         <a class="link" href={hrefTo('/')}>
           service
         </a>{' '}

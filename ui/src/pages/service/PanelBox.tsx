@@ -5,7 +5,7 @@ import { aligned, stepFor } from '../../format/steps';
 import { Icon, type IconName } from '../../parts/Icon';
 import { Loadable } from '../../parts/Loadable';
 import { bounds } from '../../state/clock';
-import { range, setParams } from '../../state/url';
+import { range, setParams, zoomOut } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { PanelChart } from './PanelChart';
 import { PanelQueries } from './PanelQueries';
@@ -103,9 +103,16 @@ function Picture({
         <p>{note ?? 'No samples in this range'}</p>
         <p class="small faint">
           {data.series.length === 0
-            ? 'The query finds no series between the two times. A wider range may show some.'
+            ? 'Nothing of this kind was measured between the two times.'
             : 'The series are there, without a number: nothing was counted yet.'}
         </p>
+        {range.value.kind === 'absolute' && (
+          <p>
+            <button type="button" class="text-button" onClick={zoomOut}>
+              Zoom out
+            </button>
+          </p>
+        )}
       </div>
     );
   }
@@ -141,7 +148,7 @@ function Tool({
   );
 }
 
-/** Whether the element is on the screen, or nearly: a panel out of sight asks the server nothing. */
+/** Whether the element is on the screen, or nearly: out of sight, a panel asks nothing. */
 function useSeen(box: { current: HTMLElement | null }) {
   const seen = useSignal(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the element is one for good
