@@ -48,6 +48,7 @@ def start() -> None:
         return
     _announce()
     _start_interpreter_metrics()
+    _core.sweep(time.time())
     log_notice()
 
 

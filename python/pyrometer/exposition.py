@@ -14,8 +14,9 @@ from typing import Any, Callable, Iterable, Optional
 from urllib.parse import parse_qs, urlparse
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from . import _core, openmetrics, wrapper
+from . import _core, wrapper
 from .metrics_core import Metric
+from .openmetrics import exposition as openmetrics
 from .registry import REGISTRY, Collector, CollectorRegistry, collect_in
 from .utils import parse_version
 

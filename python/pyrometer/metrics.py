@@ -13,12 +13,13 @@ from typing import Any, Callable, Iterable, Literal, Optional, Sequence, Union
 
 from . import _core, wrapper
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
-from .registry import REGISTRY, CollectorRegistry
+from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample
 from .utils import INF, floatToGoString
 from .wrapper import (
     MetricWrapperBase,
     _forget_series,
+    _get_use_created,
     disable_created_metrics,
     enable_created_metrics,
 )
@@ -31,6 +32,7 @@ __all__ = (
     "Info",
     "MetricWrapperBase",
     "Summary",
+    "_get_use_created",
     "disable_created_metrics",
     "enable_created_metrics",
 )
@@ -371,7 +373,8 @@ class Info(MetricWrapperBase):
         self._labelname_set = set(self._labelnames)
         self._value: dict[str, str] = {}
         self._series: Optional[_core.Series] = None
-        self._info_lock = threading.Lock()
+        self._lock = threading.Lock()
+        keep_lock_free(self)
         # Exposed as soon as it exists, like every other metric.
         self._replace({})
 
@@ -389,7 +392,7 @@ class Info(MetricWrapperBase):
     def _replace(self, value: dict[str, str]) -> None:
         labels = {**dict(zip(self._labelnames, self._labelvalues)), **value}
         flat = [str(text) for pair in labels.items() for text in pair]
-        with self._info_lock:
+        with self._lock:
             old, self._value = self._series, value
             # Removed first: the same facts again then take the same place.
             _forget_series(old)

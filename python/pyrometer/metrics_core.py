@@ -227,7 +227,7 @@ class HistogramMetricFamily(_LabelledFamily):
             with_bound = {**self._labels(labels), "le": bucket[0]}
             self.add_sample(self.name + "_bucket", with_bound, bucket[1], timestamp, exemplar)
         # A sum that can fall is no counter.
-        if sum_value is not None and float(buckets[0][0]) >= 0:
+        if float(buckets[0][0]) >= 0 and sum_value is not None:
             count = buckets[-1][1]
             self.add_sample(self.name + "_count", self._labels(labels), count, timestamp)
             self.add_sample(self.name + "_sum", self._labels(labels), sum_value, timestamp)

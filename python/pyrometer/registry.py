@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from threading import Lock
 from typing import Any, Iterable, Iterator, Optional, Protocol
 
@@ -23,6 +25,25 @@ class Collector(Protocol):
 
     def collect(self) -> Iterable[Metric]:
         """Collect metrics."""
+
+
+# Metrics and registries, whose lock another thread may hold while this one forks: in the child
+# nobody would ever free it.
+_with_locks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def _renew_locks() -> None:
+    for one in list(_with_locks.values()):
+        one._lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
+def keep_lock_free(one: Any) -> None:
+    """Gives it a new ``_lock`` in every forked child."""
+    _with_locks[id(one)] = one
 
 
 class _EmptyCollector:
@@ -59,6 +80,7 @@ class CollectorRegistry:
         self._names_to_collectors: dict[str, Any] = {}
         self._auto_describe = auto_describe
         self._lock = Lock()
+        keep_lock_free(self)
         self._target_info: Optional[dict[str, str]] = {}
         self._support_collectors_without_names = support_collectors_without_names
         self._collectors_without_names: list[Any] = []

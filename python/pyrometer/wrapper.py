@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVa
 
 from . import _core, _runtime
 from .metrics_core import Metric
-from .registry import REGISTRY, CollectorRegistry, know
+from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know
 from .samples import Exemplar, Sample
 from .validation import _validate_exemplar, _validate_labelnames, _validate_metric_name
 
@@ -99,6 +99,7 @@ class MetricWrapperBase:
         self._family: _core.Family = self._make_family() if parent is None else parent._family
         if self._is_parent():
             self._lock = threading.Lock()
+            keep_lock_free(self)
             self._metrics: dict[tuple[str, ...], Any] = {}
         is_registered = bool(registry) and not self._labelvalues
         if is_registered and getattr(registry, "_number", None) is not None:
@@ -133,9 +134,12 @@ class MetricWrapperBase:
 
         A child may be kept: using it again costs nothing.
         """
-        if not labelkwargs and self._labelnames and not self._labelvalues:
-            child: Optional[T] = _core.find_child(self._metrics, labelvalues)
-            if child is not None:
+        if self._labelnames and not self._labelvalues:
+            values = labelvalues
+            if labelkwargs and not labelvalues and len(labelkwargs) == len(self._labelnames):
+                values = tuple([labelkwargs.get(name) for name in self._labelnames])
+            child: Optional[T] = _core.find_child(self._metrics, values)
+            if child is not None and (values is not labelvalues or not labelkwargs):
                 return child
         return self._find_or_make(labelvalues, labelkwargs)
 

@@ -3,9 +3,11 @@
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use instrument::{
-    Announcement, Proc, Process, ProcessOptions, SegmentLimits, ServiceSource, runtime_dir,
+    Announcement, FindLimits, Proc, Process, ProcessOptions, SegmentLimits, ServiceSource,
+    runtime_dir, sweep_groups,
 };
 use model::Timestamp;
 use pyo3::prelude::*;
@@ -65,6 +67,34 @@ pub(crate) fn group_dir() -> Option<String> {
 #[pyfunction]
 pub(crate) fn take_notice() -> Option<String> {
     guard(None, || process().take_notice())
+}
+
+/// How long the last values of a dead service can be read: a server that was restarted meanwhile
+/// has had time to come back.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// What is left of other services of this user is looked at by each that starts; a start must
+/// stay quick, so not at all of it.
+const SWEPT_GROUPS_MAX: usize = 64;
+
+/// Removes what services left that are long gone. `now` is in seconds since the epoch.
+#[pyfunction]
+pub(crate) fn sweep(py: Python<'_>, now: f64) {
+    py.detach(|| {
+        guard((), || {
+            let limits = FindLimits {
+                entries_max: 4096,
+                groups_max: SWEPT_GROUPS_MAX,
+                ..FindLimits::default()
+            };
+            sweep_groups(
+                &runtime_dir(),
+                &limits,
+                GRACE,
+                Timestamp::from_secs_f64(now),
+            );
+        });
+    });
 }
 
 /// Says who this service is. `service_from` is `program`, `app` or `environment`.

@@ -76,6 +76,24 @@ def test_the_variable_names_the_service(tmp_path: Path) -> None:
     assert json.loads(said)["service"] == "till"
 
 
+def test_what_a_dead_service_left_is_removed_after_its_grace(tmp_path: Path) -> None:
+    program = """
+import time, pyrometer
+pyrometer.Counter("c", "help").inc(7)
+now = time.time()
+time.time = lambda: now + {later}
+pyrometer._core.sweep(time.time())
+"""
+    run_python(program.format(later=0), tmp_path)
+    dead = only_group(tmp_path / "runtime")
+    run_python(program.format(later=0), tmp_path)
+    assert (dead / "gone").exists(), "noticed by the next that started"
+    run_python(program.format(later=299), tmp_path)
+    assert dead.exists(), "its last values can still be read"
+    run_python(program.format(later=600), tmp_path)
+    assert not dead.exists()
+
+
 @pytest.fixture
 def full_memory(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB, less than a first segment and its neighbours."""

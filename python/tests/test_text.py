@@ -17,7 +17,7 @@ import pytest
 import pyrometer
 import pyrometer.core
 import pyrometer.exposition
-import pyrometer.openmetrics
+import pyrometer.openmetrics.exposition
 import pyrometer.utils
 
 NOW = 1700000000.25
@@ -160,7 +160,7 @@ def test_text_is_equal(play: Any, escaping: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.__name__)
 @pytest.mark.parametrize("escaping", ["underscores", "allow-utf-8", "dots"])
 def test_openmetrics_is_equal(play: Any, escaping: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    modules = {pyrometer: pyrometer.openmetrics}
+    modules = {pyrometer: pyrometer.openmetrics.exposition}
     modules[prometheus_client] = prometheus_client.openmetrics.exposition
     ours, theirs = texts(
         play, monkeypatch, lambda p, r: modules[p].generate_latest(r, escaping)
@@ -204,7 +204,7 @@ def test_exemplars_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ValueError):
             histogram.observe(0.5, {"trace": "x" * 128})
 
-    modules = {pyrometer: pyrometer.openmetrics}
+    modules = {pyrometer: pyrometer.openmetrics.exposition}
     modules[prometheus_client] = prometheus_client.openmetrics.exposition
     ours, theirs = texts(play, monkeypatch, lambda p, r: modules[p].generate_latest(r))
     assert ours == theirs

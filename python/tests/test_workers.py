@@ -169,12 +169,12 @@ def test_a_restarted_service_begins_at_zero(serve: Serve, tmp_path: Path) -> Non
 
 def test_recycled_workers_leave_no_heap_of_files(serve: Serve) -> None:
     server = serve(SHOP, "--workers", "2", "--max-requests", "10")
-    for n in range(1, 11):
+    for n in range(1, 5):
         send(server, "/health", 20)
         assert server.sample("flask_http_request_total") == 20 * n
     (group,) = [one for one in server.runtime_dir.iterdir() if one.is_dir()]
     n_files = len(list(group.glob("*.seg")))
-    assert server.sample("pyrometer_process_starts_total") >= 10
+    assert server.sample("pyrometer_process_starts_total") >= 6
     # Those that live, the archive, and those that died since somebody last started.
     assert n_files <= 6, sorted(group.iterdir())
 

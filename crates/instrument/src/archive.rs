@@ -75,36 +75,51 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     if dead.is_empty() {
         return;
     }
-    let processes: HashSet<ProcessId> = dead.iter().map(|segment| segment.process).collect();
     let limits = ReadLimits::default();
     let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
         return;
     };
+    if snapshot.is_cut || (snapshot.archive.is_none() && stamp(dir).is_some()) {
+        // What was not read would be lost: an archive of a later version, or too many bytes.
+        return;
+    }
+    let n_files = |process| dead.iter().filter(|name| name.process == process).count();
     snapshot
         .processes
-        .retain(|files| processes.contains(&files.process));
+        .retain(|files| files.files.len() == n_files(files.process));
     for files in &mut snapshot.processes {
         files.is_live = false;
     }
-    // A file that an earlier fold could not remove must go on being named.
-    let mut named = std::mem::take(&mut snapshot.folded);
-    named.extend(dead.iter().map(SegmentName::to_string));
+    let read: HashSet<ProcessId> = snapshot.processes.iter().map(|one| one.process).collect();
+    let folded = std::mem::take(&mut snapshot.folded);
+    // A file that an earlier fold named and could not remove must go on being named.
+    let done: Vec<SegmentName> = dead
+        .into_iter()
+        .filter(|name| read.contains(&name.process) || folded.contains(&name.to_string()))
+        .collect();
+    if done.is_empty() {
+        return;
+    }
     let mut merger = Merger::new(limits);
     merger.add_snapshot(snapshot);
     let n_started = merger.n_started();
-    let words = encode(merger, &named, n_started);
+    if merger.is_full() {
+        return;
+    }
+    let words = encode(merger, &done, n_started);
     if words.is_some_and(|words| write(dir, &words).is_ok()) {
-        remove(dir, &dead);
+        remove(dir, &done);
     }
 }
 
-fn encode(merger: Merger, named: &HashSet<String>, n_started: u64) -> Option<Vec<u64>> {
+fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u64>> {
     let nobody = ProcessId { pid: 0, start: 0 };
     let mut words = record::encode_header(nobody, 0, 0).to_vec();
     let mut count = encode_record(RecordKind::Folded, 0, &[], 1)?;
     *count.last_mut()? = (n_started as f64).to_bits();
     words.extend(count);
     for name in named {
+        let name = name.to_string();
         words.extend(encode_record(RecordKind::Folded, 0, name.as_bytes(), 1)?);
     }
     for (number, family) in (1..).zip(merger.into_families()) {

@@ -91,6 +91,11 @@ impl Merger {
         }
     }
 
+    /// Whether the limit of series left something out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.n_series == self.limits.series_max
+    }
+
     pub(crate) fn n_started(&self) -> u64 {
         self.n_started
     }

@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     /// The oldest first: it made the metrics in the order of the program's text.
     pub(crate) processes: Vec<ProcessFiles>,
     pub(crate) damaged: Vec<Damage>,
+    /// Whether the limit of bytes left something out.
+    pub(crate) is_cut: bool,
 }
 
 /// The files of one process.
@@ -154,6 +156,7 @@ impl<'a> Reader<'a> {
         let len = bytes.len() as u64;
         self.bytes_left -= len;
         if self.bytes_left == 0 {
+            self.snapshot.is_cut = true;
             self.damage(name, None, "the group has more bytes than the limit");
         } else if used.is_some() && len < wanted {
             self.damage(name, Some(len), "the file was cut off");

@@ -100,3 +100,55 @@ fn a_runtime_folder_that_is_not_ours_is_one_rejection() {
     let (groups, rejected) = find_groups(Path::new("/nowhere"), &FindLimits::default());
     assert!(groups.is_empty() && rejected.is_empty());
 }
+
+#[test]
+fn what_cannot_be_read_is_not_folded_and_not_removed() {
+    let stage = Stage::new();
+    let process = stage.process();
+    counter(&process, &[]).add(1.0);
+    process.die();
+    let name = stage.segments().remove(0);
+    let path = stage.dir().join(&name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8] = 2;
+    std::fs::write(&path, &bytes).unwrap();
+    // A worker of this version starts beside the dead one of a later version.
+    counter(&stage.process(), &[]).add(1.0);
+    assert!(path.exists());
+    assert_eq!(stage.segments().len(), 2, "{:?}", stage.segments());
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_not_replaced() {
+    let stage = Stage::new();
+    for _ in 0..2 {
+        let process = stage.process();
+        counter(&process, &[]).add(1.0);
+        process.die();
+    }
+    let path = stage.dir().join(ARCHIVE_NAME);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8] = 2;
+    std::fs::write(&path, &bytes).unwrap();
+    counter(&stage.process(), &[]).add(1.0);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn an_archive_names_only_files_that_are_still_there() {
+    let stage = Stage::new();
+    for _ in 0..20 {
+        let process = stage.process();
+        counter(&process, &[]).add(1.0);
+        process.die();
+    }
+    let bytes = std::fs::read(stage.dir().join(ARCHIVE_NAME)).unwrap();
+    let words: Vec<u64> = bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|word| u64::from_ne_bytes(*word))
+        .collect();
+    assert_eq!(folded(&words).len(), 1);
+    assert_eq!(n_folded(&words), 19);
+}

@@ -18,7 +18,13 @@ const ROOT: ProcessId = ProcessId {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory, where it really lies, if there is such a place: disks make it slow.
+        let shm = Path::new("/dev/shm");
+        let folder = match shm.is_dir() {
+            true => tempfile::tempdir_in(shm),
+            false => tempfile::tempdir(),
+        };
+        let folder = folder.unwrap();
         Self {
             runtime_dir: folder.path().join("runtime"),
             _folder: folder,

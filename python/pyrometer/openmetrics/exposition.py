@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator, Optional
 
-from .metrics_core import Metric
-from .samples import Exemplar, NativeHistogram, Sample
-from .utils import floatToGoString, parse_version
-from .validation import _is_valid_legacy_labelname, _is_valid_legacy_metric_name
+from ..metrics_core import Metric
+from ..samples import Exemplar, NativeHistogram, Sample
+from ..utils import floatToGoString, parse_version
+from ..validation import _is_valid_legacy_labelname, _is_valid_legacy_metric_name
 
 CONTENT_TYPE_LATEST = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CONTENT_TYPE_LATEST_2_0 = "application/openmetrics-text; version=2.0.0; charset=utf-8"
