@@ -11,7 +11,7 @@ mod sample;
 mod time;
 
 pub use labels::{DuplicateLabel, Fingerprint, Labels, LabelsBuilder, METRIC_NAME};
-pub use matcher::{InvalidRegex, MatchOp, Matcher};
+pub use matcher::{InvalidRegex, MatchOp, Matcher, anchored_regex};
 pub use number::{format_float, parse_float};
 pub use sample::{STALE_MARKER_BITS, Sample, is_stale, stale_marker};
 pub use time::{InvalidDuration, Timestamp, format_duration, parse_duration};

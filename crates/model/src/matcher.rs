@@ -45,16 +45,13 @@ impl Matcher {
         let (name, value) = (name.into(), value.into());
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Matches | MatchOp::NotMatches => Some(
-                // As Prometheus: the whole value must match, and `.` also matches a newline.
-                Regex::new(&format!("^(?s:{})$", literal_braces_escaped(&value))).map_err(
-                    |source| InvalidRegex {
-                        name: name.clone(),
-                        pattern: value.clone(),
-                        source,
-                    },
-                )?,
-            ),
+            MatchOp::Matches | MatchOp::NotMatches => {
+                Some(anchored_regex(&value).map_err(|source| InvalidRegex {
+                    name: name.clone(),
+                    pattern: value.clone(),
+                    source,
+                })?)
+            }
         };
         Ok(Self {
             name,
@@ -107,6 +104,12 @@ impl Matcher {
     pub fn matches_labels(&self, labels: &Labels) -> bool {
         self.matches(labels.get(&self.name).unwrap_or_default())
     }
+}
+
+/// A pattern as Prometheus means it wherever it takes one: the whole text must match, `.` also
+/// matches a newline, and a brace that begins no repetition is itself.
+pub fn anchored_regex(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?s:{})$", literal_braces_escaped(pattern)))
 }
 
 /// Go reads a brace that begins no repetition as itself (`/api/{id}`); the regex crate refuses it.

@@ -37,11 +37,6 @@ pub(crate) enum Action {
 /// The regex of a rule that names none.
 pub(crate) const DEFAULT_REGEX: &str = "(.*)";
 
-/// Compiles a rule's regex: the whole value must match, and `.` also matches a newline.
-pub(crate) fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&format!("^(?s:{pattern})$"))
-}
-
 /// Applies the rules in order. False when one of them drops the label set.
 pub(crate) fn relabel(labels: &mut LabelsBuilder, rules: &[RelabelRule]) -> bool {
     rules.iter().all(|rule| rule.apply(labels))

@@ -41,7 +41,7 @@ impl Change {
             });
         }
         let pattern = text(4);
-        let compiled = Regex::new(&format!("^(?s:{pattern})$"))
+        let compiled = model::anchored_regex(&pattern)
             .map_err(|source| EvalError::InvalidRegex { pattern, source })?;
         Ok(Self::Replace {
             target,

@@ -16,7 +16,7 @@ use crate::app::App;
 
 /// The page loads nothing from elsewhere, runs no inline script, and stands in no frame. Styles
 /// may be inline: charts set sizes and colours on their elements.
-const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 

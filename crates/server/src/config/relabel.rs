@@ -1,9 +1,11 @@
 //! Relabelling rules as they stand in the file.
 
+use model::anchored_regex;
+
 use super::problem::Problems;
 use super::section::Section;
 use super::yaml::Node;
-use crate::relabel::{Action, DEFAULT_REGEX, RelabelRule, anchored};
+use crate::relabel::{Action, DEFAULT_REGEX, RelabelRule};
 
 /// Reads a list of rules; a rule with a problem is left out.
 pub(super) fn read_rules(nodes: &[Node], what: &str, problems: &mut Problems) -> Vec<RelabelRule> {
@@ -23,7 +25,7 @@ fn read_rule(node: &Node, what: &str, problems: &mut Problems) -> Option<Relabel
     // Not `text`: an empty separator, regex or replacement is a value, not an absence.
     let separator = section.text("separator", problems);
     let regex = section.parsed("regex", problems, |pattern| {
-        anchored(pattern).map_err(|error| {
+        anchored_regex(pattern).map_err(|error| {
             // The crate draws a picture over several lines; the last one says what is wrong.
             let drawn = error.to_string();
             let reason = drawn.lines().last().unwrap_or_default();
@@ -49,7 +51,7 @@ fn read_rule(node: &Node, what: &str, problems: &mut Problems) -> Option<Relabel
     Some(RelabelRule {
         source_labels,
         separator: separator.unwrap_or_else(|| ";".to_owned()),
-        regex: regex.unwrap_or_else(|| anchored(DEFAULT_REGEX).expect("a constant pattern")),
+        regex: regex.unwrap_or_else(|| anchored_regex(DEFAULT_REGEX).expect("a constant pattern")),
         action: action.ok()?,
     })
 }
