@@ -215,3 +215,31 @@ dashboards:
         &["alerts.yml, line 1: ", "pack.yaml, line 1: a set of fields"],
     );
 }
+
+proptest::proptest! {
+    /// Real packs, cut and changed in a few places: refused or read, never a panic.
+    #[test]
+    fn no_damage_to_a_pack_makes_the_loader_panic(
+        pack in 0_usize..3,
+        edits in proptest::collection::vec((0.0..1.0_f64, "[ -~\n]{0,3}", 0_usize..4), 0..6),
+        end in 0.0..1.2_f64,
+    ) {
+        let packs = embedded();
+        let files = packs[pack % packs.len()].files.iter();
+        let damaged: Vec<(&str, String)> = files
+            .map(|(path, text)| {
+                let mut chars: Vec<char> = text.chars().collect();
+                for (place, inserted, n_removed) in &edits {
+                    let at = (place * chars.len() as f64) as usize;
+                    let after = (at + n_removed).min(chars.len());
+                    chars.splice(at..after, inserted.chars());
+                }
+                chars.truncate((end * chars.len() as f64) as usize);
+                (*path, chars.into_iter().collect())
+            })
+            .collect();
+        let files = damaged.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let problems = Pack::load(&PackFiles { id: packs[pack % packs.len()].id, files }).err();
+        proptest::prop_assert!(problems.is_none_or(|problems| !problems.is_empty()));
+    }
+}
