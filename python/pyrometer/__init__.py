@@ -4,17 +4,16 @@ The interface is prometheus_client's. Each process counts in a piece of shared m
 ``/metrics`` in any worker, and ``pyrometer up`` on the same machine, show the sum.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._core import __version__
 from .asgi import make_asgi_app
 from .exposition import (
     CONTENT_TYPE_LATEST,
     CONTENT_TYPE_PLAIN_0_0_4,
     CONTENT_TYPE_PLAIN_1_0_0,
-    MetricsHandler,
     generate_latest,
     make_wsgi_app,
-    start_http_server,
-    start_wsgi_server,
     write_to_textfile,
 )
 from .gc_collector import GC_COLLECTOR, GCCollector
@@ -32,6 +31,19 @@ from .metrics_core import Metric
 from .platform_collector import PLATFORM_COLLECTOR, PlatformCollector
 from .process_collector import PROCESS_COLLECTOR, ProcessCollector
 from .registry import REGISTRY, CollectorRegistry
+
+if TYPE_CHECKING:
+    from .exposition import MetricsHandler, start_http_server, start_wsgi_server
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when it is used: see exposition.py.
+    if name in ("MetricsHandler", "start_http_server", "start_wsgi_server"):
+        from . import exposition
+
+        return getattr(exposition, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = (
     "CONTENT_TYPE_LATEST",

@@ -8,17 +8,13 @@ metrics begin.
 from __future__ import annotations
 
 import gc
-import logging
 import os
-import platform
 import re
 import sys
 import time
 from typing import Optional
 
 from . import _core
-
-logger = logging.getLogger("pyrometer")
 
 SERVICE_VARIABLE = "PYROMETER_SERVICE"
 
@@ -74,10 +70,15 @@ def log_notice() -> None:
     """Logs what went wrong below, once."""
     notice = _core.take_notice()
     if notice:
-        logger.warning("%s", notice)
+        # Loaded late, here and below: what an import of this package need not wait for.
+        import logging
+
+        logging.getLogger("pyrometer").warning("%s", notice)
 
 
 def _announce() -> None:
+    import platform
+
     service, service_from = service_name()
     _core.announce(
         service=service,
@@ -138,7 +139,7 @@ def _start_interpreter_metrics() -> None:
         registry=0,
     )
     info.series(list(labels.values()), time.time()).gauge_set(1.0)
-    if hasattr(gc, "callbacks") and platform.python_implementation() == "CPython":
+    if hasattr(gc, "callbacks") and sys.implementation.name == "cpython":
         stats = [
             (stat["collected"], stat["uncollectable"], stat["collections"])
             for stat in gc.get_stats()
@@ -148,6 +149,8 @@ def _start_interpreter_metrics() -> None:
 
 def platform_labels() -> dict[str, str]:
     """Labels of ``python_info``."""
+    import platform
+
     major, minor, patchlevel = platform.python_version_tuple()
     return {
         "version": platform.python_version(),

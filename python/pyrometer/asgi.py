@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Awaitable, Callable
-from urllib.parse import parse_qs
 
 from .exposition import _bake_output
 from .registry import REGISTRY
@@ -13,6 +12,8 @@ def make_asgi_app(
     registry: Any = REGISTRY, disable_compression: bool = False
 ) -> Callable[[dict[str, Any], Any, Any], Awaitable[None]]:
     """An ASGI application that serves the registry at any path."""
+
+    from urllib.parse import parse_qs
 
     async def prometheus_app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope.get("type") != "http":

@@ -7,8 +7,7 @@ signature; of a coroutine function the whole run counts, not the moment that mak
 from __future__ import annotations
 
 import functools
-import inspect
-from timeit import default_timer
+from time import perf_counter as default_timer
 from types import TracebackType
 from typing import Any, Callable, ContextManager, Literal, Optional, Type, TypeVar, Union, cast
 
@@ -18,6 +17,9 @@ _Exceptions = Union[Type[BaseException], tuple[Type[BaseException], ...]]
 
 
 def _decorate(f: F, enter: Callable[[], ContextManager[Any]]) -> F:
+    # Loaded late: it is slow to load, and a program that only counts does not need it.
+    import inspect
+
     if inspect.iscoroutinefunction(f):
 
         @functools.wraps(f)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import socket
-import ssl
 import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingMixIn
-from typing import Any, Callable, Iterable, Optional
-from urllib.parse import parse_qs, urlparse
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional
 
 from . import _core, wrapper
 from .metrics_core import Metric
 from .openmetrics import exposition as openmetrics
-from .registry import REGISTRY, Collector, CollectorRegistry, collect_in
+from .registry import REGISTRY, CollectorRegistry, collect_in
 from .utils import parse_version
+
+if TYPE_CHECKING:
+    from .http_server import MetricsHandler as MetricsHandler
+    from .http_server import start_wsgi_server as start_wsgi_server
+
+    start_http_server = start_wsgi_server
 
 CONTENT_TYPE_PLAIN_0_0_4 = "text/plain; version=0.0.4; charset=utf-8"
 CONTENT_TYPE_PLAIN_1_0_0 = "text/plain; version=1.0.0; charset=utf-8"
@@ -117,6 +116,8 @@ def _bake_output(
     headers = [("Content-Type", content_type)]
     if not disable_compression and gzip_accepted(accept_encoding_header):
         # Level 4 is three times as fast as the default 9 and a few percent longer.
+        import gzip
+
         output = gzip.compress(output, compresslevel=4)
         headers.append(("Content-Encoding", "gzip"))
     return "200 OK", headers, output
@@ -126,6 +127,8 @@ def make_wsgi_app(
     registry: Any = REGISTRY, disable_compression: bool = False
 ) -> Callable[[dict[str, Any], Any], list[bytes]]:
     """A WSGI application that serves the registry at any path."""
+
+    from urllib.parse import parse_qs
 
     def prometheus_app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         method = environ["REQUEST_METHOD"]
@@ -151,127 +154,15 @@ def make_wsgi_app(
     return prometheus_app
 
 
-class ThreadingWSGIServer(ThreadingMixIn, WSGIServer):
-    """A WSGI server with a thread for each request."""
+def __getattr__(name: str) -> Any:
+    # Loading an HTTP server takes longer than all the rest.
+    if name == "start_http_server":
+        name = "start_wsgi_server"
+    if name in ("start_wsgi_server", "MetricsHandler", "ThreadingWSGIServer", "_get_ssl_ctx"):
+        from . import http_server
 
-    # Else the server keeps a reference to every thread it ever started.
-    daemon_threads = True
-
-
-class _SilentHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-def _get_best_family(address: str, port: int) -> tuple[socket.AddressFamily, str]:
-    infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, sockaddr = infos[0]
-    return family, str(sockaddr[0])
-
-
-def _get_ssl_ctx(
-    certfile: str,
-    keyfile: str,
-    protocol: int,
-    cafile: Optional[str] = None,
-    capath: Optional[str] = None,
-    client_auth_required: bool = False,
-    tls_min_version: Optional[ssl.TLSVersion] = None,
-    tls_max_version: Optional[ssl.TLSVersion] = None,
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol=protocol)
-    try:
-        if cafile is not None or capath is not None:
-            context.load_verify_locations(cafile, capath)
-        else:
-            context.load_default_certs(purpose=ssl.Purpose.CLIENT_AUTH)
-    except OSError as error:
-        raise type(error)(
-            f"Cannot load CA certificates from file {cafile!r} or directory {capath!r}: {error}"
-        ) from error
-    if client_auth_required:
-        context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_cert_chain(certfile=certfile, keyfile=keyfile)
-    except OSError as error:
-        raise type(error)(
-            f"Cannot load server certificate file {certfile!r} or "
-            f"its private key file {keyfile!r}: {error}"
-        ) from error
-    if tls_min_version is not None:
-        context.minimum_version = tls_min_version
-    if tls_max_version is not None:
-        context.maximum_version = tls_max_version
-    return context
-
-
-def start_wsgi_server(
-    port: int,
-    addr: str = "0.0.0.0",
-    registry: Any = REGISTRY,
-    certfile: Optional[str] = None,
-    keyfile: Optional[str] = None,
-    client_cafile: Optional[str] = None,
-    client_capath: Optional[str] = None,
-    protocol: int = ssl.PROTOCOL_TLS_SERVER,
-    client_auth_required: bool = False,
-    tls_min_version: Optional[ssl.TLSVersion] = None,
-    tls_max_version: Optional[ssl.TLSVersion] = None,
-) -> tuple[WSGIServer, threading.Thread]:
-    """Serves the registry from a daemon thread; returns the server and the thread.
-
-    Port 0 takes a free one: ``server.server_port`` has it.
-    """
-    family, address = _get_best_family(addr, port)
-    server_class = type("Server", (ThreadingWSGIServer,), {"address_family": family})
-    app = make_wsgi_app(registry)
-    httpd: WSGIServer = make_server(address, port, app, server_class, handler_class=_SilentHandler)
-    if certfile and keyfile:
-        context = _get_ssl_ctx(
-            certfile,
-            keyfile,
-            protocol,
-            client_cafile,
-            client_capath,
-            client_auth_required,
-            tls_min_version,
-            tls_max_version,
-        )
-        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    return httpd, thread
-
-
-start_http_server = start_wsgi_server
-
-
-class MetricsHandler(BaseHTTPRequestHandler):
-    """A handler for ``http.server`` that serves ``registry``."""
-
-    registry: Any = REGISTRY
-
-    def do_GET(self) -> None:
-        status, headers, output = _bake_output(
-            self.registry,
-            self.headers.get("Accept"),
-            self.headers.get("Accept-Encoding"),
-            parse_qs(urlparse(self.path).query),
-            False,
-        )
-        self.send_response(int(status.split(" ")[0]))
-        for header in headers:
-            self.send_header(*header)
-        self.end_headers()
-        self.wfile.write(output)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    @classmethod
-    def factory(cls, registry: Collector) -> type:
-        """A handler class for another registry."""
-        return type(cls.__name__, (cls,), {"registry": registry})
+        return getattr(http_server, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def write_to_textfile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import platform
+import sys
 from typing import Any, Iterable, Optional
 
 from . import _core, _runtime
@@ -22,7 +22,7 @@ class GCCollector:
 
     def __init__(self, registry: Any = REGISTRY) -> None:
         self._number: Optional[int] = None
-        if not hasattr(gc, "get_stats") or platform.python_implementation() != "CPython":
+        if not hasattr(gc, "get_stats") or sys.implementation.name != "cpython":
             return
         registry.register(self)
 
@@ -35,6 +35,10 @@ class GCCollector:
                 family.add_metric([str(generation)], value=stat[key])
             families.append(family)
         return families
+
+    def describe(self) -> Iterable[Metric]:
+        """The metrics without samples."""
+        return [CounterMetricFamily(name, documentation) for name, documentation, _ in _FAMILIES]
 
     def _share(self, number: int) -> None:
         # The interpreter's own metrics are those of registry 0.

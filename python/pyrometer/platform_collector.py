@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform as _platform
 from typing import Any, Iterable, Optional
 
 from . import _core, _runtime
@@ -16,35 +15,39 @@ class PlatformCollector:
     """``python_info``. ``platform`` stands for the module of that name, for tests."""
 
     def __init__(self, registry: Any = REGISTRY, platform: Optional[Any] = None) -> None:
-        self._platform = _platform if platform is None else platform
+        self._platform = platform
         self._number: Optional[int] = None
-        labels = self._info()
-        if self._platform.system() == "Java":
-            labels.update(self._java())
-        family = GaugeMetricFamily(_NAME, _DOCUMENTATION, labels=list(labels))
-        family.add_metric(list(labels.values()), 1)
-        self._metrics = [family]
         if registry:
             registry.register(self)
 
     def collect(self) -> Iterable[Metric]:
         """The platform of this process."""
-        return self._metrics
+        labels = self._info()
+        family = GaugeMetricFamily(_NAME, _DOCUMENTATION, labels=list(labels))
+        family.add_metric(list(labels.values()), 1)
+        return [family]
+
+    def describe(self) -> Iterable[Metric]:
+        """The metric without samples: told without looking at the platform."""
+        return [Metric(_NAME, _DOCUMENTATION, "gauge")]
 
     def _info(self) -> dict[str, str]:
-        if self._platform is _platform:
+        platform = self._platform
+        if platform is None:
             return _runtime.platform_labels()
-        major, minor, patchlevel = self._platform.python_version_tuple()
-        return {
-            "version": self._platform.python_version(),
-            "implementation": self._platform.python_implementation(),
+        major, minor, patchlevel = platform.python_version_tuple()
+        labels = {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
             "major": major,
             "minor": minor,
             "patchlevel": patchlevel,
         }
+        return {**labels, **self._java(platform)} if platform.system() == "Java" else labels
 
-    def _java(self) -> dict[str, str]:
-        version, _, (vm_name, vm_release, vm_vendor), _ = self._platform.java_ver()
+    @staticmethod
+    def _java(platform: Any) -> dict[str, str]:
+        version, _, (vm_name, vm_release, vm_vendor), _ = platform.java_ver()
         return {
             "jvm_version": version,
             "jvm_release": vm_release,
@@ -53,7 +56,7 @@ class PlatformCollector:
         }
 
     def _share(self, number: int) -> None:
-        if number == 0 and _core.is_enabled() and self._platform is _platform:
+        if number == 0 and _core.is_enabled() and self._platform is None:
             self._number = number
             know(number, _NAME)
 

@@ -119,7 +119,7 @@ class CollectorRegistry:
                 unshare(number)
 
     def share(self) -> None:
-        """Makes the registry show the sum over all processes of the service, and a server see it."""
+        """Makes the registry show the sum over the service's processes, and a server see it."""
         if not _core.is_enabled():
             return
         with self._lock:

@@ -155,8 +155,8 @@ def test_text_is_equal(play: Any, escaping: str, monkeypatch: pytest.MonkeyPatch
     assert ours == theirs
 
 
-# Not "values": there prometheus_client 0.26 writes `U__plain__total` in the samples of a metric that
-# it calls `plain` in HELP and TYPE, which the scheme does not say and no reader understands.
+# Not "values": there prometheus_client 0.26 writes `U__plain__total` in the samples of a metric
+# that it calls `plain` in HELP and TYPE, which the scheme does not say and no reader understands.
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.__name__)
 @pytest.mark.parametrize("escaping", ["underscores", "allow-utf-8", "dots"])
 def test_openmetrics_is_equal(play: Any, escaping: str, monkeypatch: pytest.MonkeyPatch) -> None:

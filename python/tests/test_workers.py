@@ -50,7 +50,9 @@ WORKERS = {
     "sync": ["--workers", "2"],
     "gthread": ["--workers", "2", "--worker-class", "gthread", "--threads", "4"],
     "sync preload": ["--workers", "2", "--preload"],
-    "gthread preload": ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--preload"],
+    "gthread preload": [
+        *("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--preload"),
+    ],
 }
 
 Serve = Callable[..., Server]
