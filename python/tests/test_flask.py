@@ -353,7 +353,6 @@ def test_names_can_be_asked_for() -> None:
 
 
 def test_an_async_view_is_measured() -> None:
-    pytest.importorskip("asgiref")
     app = Flask("app")
     metrics = pyrometer.flask.PrometheusMetrics(app, registry=pyrometer.CollectorRegistry())
 
