@@ -38,9 +38,9 @@ class Family:
         name: str,
         help: str,
         unit: str = "",
-        label_names: Sequence[str] = (),
-        bounds: Sequence[float] = (),
-        states: Sequence[str] = (),
+        label_names: Sequence[str] = ...,
+        bounds: Sequence[float] = ...,
+        states: Sequence[str] = ...,
         mode: str = "auto",
         registry: Optional[int] = None,
     ) -> Self: ...
