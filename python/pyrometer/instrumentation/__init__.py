@@ -2,10 +2,10 @@
 
     app = pyrometer.init(app)
 
-Flask, FastAPI, Starlette, aiohttp.web and Celery applications and RQ workers are measured in
-place; of any other WSGI or ASGI application, what is returned must be served in its stead. No
-framework is imported here: an application's class says which module knows it. Each of them has
-one function, ``instrument(app, registry)``, which returns the application to serve.
+Flask, FastAPI, Starlette, aiohttp.web and Celery applications, RQ workers and gRPC servers are
+measured in place; of any other WSGI or ASGI application, what is returned must be served in its
+stead. No framework is imported here: an application's class says which module knows it. Each of
+them has one function, ``instrument(app, registry)``, which returns the application to serve.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _MODULES = {
     ("celery", "Celery"): "celery",
     ("rq", "BaseWorker"): "rq",
     ("rq", "Worker"): "rq",
+    ("grpc", "Server"): "grpc",
 }
 
 
