@@ -20,29 +20,29 @@ mod store;
 pub(crate) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
     let name = args.word();
     match name.as_deref() {
-        Some("client") => {
+        Some(name @ ("client" | "http")) => {
             args.finish()?;
-            client(ctx)
+            python_script(ctx, name)
         }
         Some("store") => store::run(ctx, args),
-        Some(other) => bail!("there is no bench {other:?}; there are client and store"),
-        None => bail!("which bench? client or store"),
+        Some(other) => bail!("there is no bench {other:?}; there are client, http and store"),
+        None => bail!("which bench? client, http or store"),
     }
 }
 
-/// The Python client against prometheus_client, in one interpreter.
-fn client(ctx: &Context) -> anyhow::Result<()> {
+/// The Python package against its rivals, in one interpreter: `python/benches/bench_NAME.py`.
+fn python_script(ctx: &Context, name: &str) -> anyhow::Result<()> {
     let venv = python::venv(ctx)?;
     products::develop(ctx, &venv, "release")?;
     let mut command = venv.command("python");
     command
         .current_dir(ctx.root.join("python"))
-        .arg("benches/bench_client.py");
-    println!("▸ bench client");
+        .arg(format!("benches/bench_{name}.py"));
+    println!("▸ bench {name}");
     // Last, and with nothing after it: the script's last line is the JSON object.
     let status = command.status().context("start python")?;
     if !status.success() {
-        bail!("benches/bench_client.py: {status}");
+        bail!("benches/bench_{name}.py: {status}");
     }
     Ok(())
 }
