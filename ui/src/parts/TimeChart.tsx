@@ -57,7 +57,7 @@ export function TimeChart(props: TimeChartProps) {
   const { unit, stack, fromZero, height, thresholds } = props;
   const shape = JSON.stringify([drawnTheme(), unit, stack, fromZero, height, thresholds, names]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for what is drawn
+  // The shape stands for all that is drawn; the rest is read through `latest`.
   useEffect(() => {
     const element = box.current;
     if (element === null) return undefined;
@@ -81,7 +81,7 @@ export function TimeChart(props: TimeChartProps) {
     };
   }, [shape]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new data alone must not build anew
+  // New data alone must not build anew.
   useEffect(() => {
     const made = plot.current;
     if (made === null) return;

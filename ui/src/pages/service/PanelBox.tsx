@@ -48,7 +48,7 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
       data-panel
       class={`panel${panel.width > 12 ? ' broad' : ''}${large ? ' large' : ''}`}
       style={{ '--span': large ? 24 : Math.min(24, Math.max(4, panel.width)) }}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: `v` shows the table of the panel in focus
+      // `v` shows the table of the panel in focus.
       tabIndex={0}
       aria-labelledby={titleId}
     >
@@ -151,7 +151,7 @@ function Tool({
 /** Whether the element is on the screen, or nearly: out of sight, a panel asks nothing. */
 function useSeen(box: { current: HTMLElement | null }) {
   const seen = useSignal(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is one for good
+  // The element is one for good.
   useEffect(() => {
     if (box.current === null) return undefined;
     const observer = new IntersectionObserver(
