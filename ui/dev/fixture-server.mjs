@@ -1,5 +1,5 @@
 // Serves ui/dist and the contract of docs/api.md from made-up data, for work on the UI alone.
-//   node dev/fixture-server.mjs [--port 5190] [--mode lively|empty|many|slow|error|partial]
+//   node dev/fixture-server.mjs [--port 5190] [--mode lively|empty|many|crowd|slow|error|partial]
 // `POST /__mode/<name>` changes the mode while it runs.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
