@@ -47,10 +47,16 @@ const SECOND_STEPS = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].map((days) => days * 86_400),
 ];
 
-/** How far apart the ticks of an axis may be; undefined leaves it to round decimal numbers. */
-export function tickSteps(unit: string): number[] | undefined {
+const WHOLE_STEPS = DECIMAL_STEPS.filter(Number.isInteger);
+
+/**
+ * How far apart the ticks of an axis may be that reaches to `largest`. What has no unit is a count,
+ * and there is no half worker; what stays below one is a share after all.
+ */
+export function tickSteps(unit: string, largest: number): number[] {
   if (unit === 'bytes') return BINARY_STEPS;
-  return unit === 's' ? SECOND_STEPS : undefined;
+  if (unit === 's') return SECOND_STEPS;
+  return (unit === 'short' || unit === '') && largest >= 1 ? WHOLE_STEPS : DECIMAL_STEPS;
 }
 
 const SUFFIX_SHORT = 3;

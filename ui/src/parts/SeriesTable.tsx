@@ -9,6 +9,7 @@ export function SeriesTable({
   atText,
   nearest,
   isOff,
+  isBeyond,
   onPick,
 }: {
   series: ChartSeries[];
@@ -18,6 +19,8 @@ export function SeriesTable({
   atText: string;
   nearest: string | null;
   isOff: (name: string) => boolean;
+  /** Whether it lies above what the chart shows. */
+  isBeyond: (name: string) => boolean;
   /** `add` when the user holds Ctrl or Cmd. */
   onPick: (name: string, add: boolean) => void;
 }) {
@@ -50,6 +53,7 @@ export function SeriesTable({
                 >
                   <span class="swatch" style={{ background: `var(${one.colour})` }} />
                   <span class="cut">{one.name}</span>
+                  {isBeyond(one.name) && <span class="faint">↑ above</span>}
                 </button>
               </td>
               <td class="num">

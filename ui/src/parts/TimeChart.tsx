@@ -6,10 +6,8 @@ import { timeTicks } from '../format/time';
 import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
+import { drawMarks, drawSpans, drawThresholds, FONT, type Span } from './chartMarks';
 import { paint } from './paint';
-
-/** A tinted stretch of time (an alert) in Unix seconds. */
-export type Span = { from: number; to: number; colour: string };
 
 export type Cursor = {
   /** Index into the times; null when the pointer is on no chart. */
@@ -40,7 +38,6 @@ export type TimeChartProps = {
 
 // A click trembles by a pixel or two; a brush is wider.
 const BRUSH_MIN_PX = 5;
-const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 
 /** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
 export function TimeChart(props: TimeChartProps) {
@@ -51,7 +48,7 @@ export function TimeChart(props: TimeChartProps) {
   latest.current = props;
 
   const names = useMemo(
-    () => JSON.stringify(props.series.map(({ name, colour }) => [name, colour])),
+    () => JSON.stringify(props.series.map(({ name, colour, beyond }) => [name, colour, beyond])),
     [props.series],
   );
   const { unit, stack, fromZero, height, thresholds } = props;
@@ -127,7 +124,6 @@ function dataOf({ times, series, stack }: TimeChartProps): uPlot.AlignedData {
 function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Options {
   const { series, unit, stack, fromZero, thresholds, height } = latest.current;
   const axis = { stroke: paint('--text-3'), font: FONT, ticks: { show: false } };
-  const steps = tickSteps(unit);
   const grid = { stroke: paint('--grid'), width: 1 };
   return {
     width,
@@ -158,7 +154,7 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
         space: 28,
         size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
         values: (_, splits) => valueTicks(splits, unit),
-        ...(steps && { incrs: steps }),
+        incrs: (_, __, min, max) => tickSteps(unit, Math.max(-min, max)),
       },
     ],
     series: [{}, ...series.map((one, i) => lineOf(one, stack, i, series.length))],
@@ -191,6 +187,7 @@ function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPl
     stroke: paint(one.colour),
     width: 1.5,
     spanGaps: false,
+    auto: one.beyond !== true,
     ...(((stack && i === 0) || (alone && !stack)) && {
       fill: paint(one.colour, stack ? 0.22 : 0.1),
     }),
@@ -215,7 +212,7 @@ function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
     draw: [
       (u) => {
         drawMarks(u, latest.current.marks);
-        drawThresholds(u, latest.current.thresholds);
+        drawThresholds(u, latest.current.thresholds, latest.current.unit);
       },
     ],
     setCursor: [
@@ -257,65 +254,4 @@ function nearestTo(u: uPlot, at: number): number | null {
     }
   }
   return nearest;
-}
-
-function drawSpans(u: uPlot, spans: Span[]): void {
-  for (const { from, to, colour } of spans) {
-    const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);
-    const right = Math.min(u.valToPos(to, 'x', true), u.bbox.left + u.bbox.width);
-    if (right <= left) continue;
-    u.ctx.fillStyle = paint(colour, 0.07);
-    u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
-  }
-}
-
-function drawMarks(u: uPlot, marks: number[]): void {
-  for (const at of marks) {
-    const x = Math.round(u.valToPos(at, 'x', true));
-    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-    line(u, '--text-3', [3, 3], x, u.bbox.top, x, u.bbox.top + u.bbox.height);
-  }
-}
-
-function drawThresholds(u: uPlot, thresholds: Threshold[]): void {
-  const ratio = devicePixelRatio;
-  // Names of lines that lie close stand side by side, or neither could be read.
-  let beside = { y: Number.NEGATIVE_INFINITY, right: 0 };
-  for (const { value, severity, name } of thresholds) {
-    const y = Math.round(u.valToPos(value, 'y', true));
-    if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
-    const colour = severity === 'critical' ? '--critical' : '--warning';
-    line(u, colour, [], u.bbox.left, y, u.bbox.left + u.bbox.width, y);
-    u.ctx.save();
-    u.ctx.font = FONT.replace('12px', `${11 * ratio}px`);
-    u.ctx.fillStyle = paint(`${colour}-text`);
-    u.ctx.textAlign = 'right';
-    const above = y - u.bbox.top > 16 * ratio;
-    u.ctx.textBaseline = above ? 'bottom' : 'top';
-    const close = Math.abs(y - beside.y) < 14 * ratio;
-    const right = close ? beside.right : u.bbox.left + u.bbox.width - 4 * ratio;
-    u.ctx.fillText(name, right, y + (above ? -2 : 3) * ratio);
-    beside = { y, right: right - u.ctx.measureText(name).width - 10 * ratio };
-    u.ctx.restore();
-  }
-}
-
-function line(
-  u: uPlot,
-  colour: string,
-  dash: number[],
-  fromX: number,
-  fromY: number,
-  toX: number,
-  toY: number,
-): void {
-  u.ctx.save();
-  u.ctx.strokeStyle = paint(colour);
-  u.ctx.lineWidth = devicePixelRatio;
-  u.ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
-  u.ctx.beginPath();
-  u.ctx.moveTo(fromX, fromY);
-  u.ctx.lineTo(toX, toY);
-  u.ctx.stroke();
-  u.ctx.restore();
 }

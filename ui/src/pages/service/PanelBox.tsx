@@ -22,6 +22,7 @@ const AXIS_PX = 80;
 export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
   const box = useRef<HTMLElement>(null);
   const seen = useSeen(box);
+  const { begins } = useContext(PageContext);
   const asTable = useSignal(false);
   const asQuery = useSignal(false);
   const { startMs, endMs } = bounds();
@@ -37,6 +38,7 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
     async (abort) => {
       const answer = await fetchPanel(panel, question, abort);
       answered.current = asked;
+      if (panel.type === 'timeseries') begins.note(id, answer.data);
       return answer;
     },
     { enabled: seen.value && answered.current !== asked },

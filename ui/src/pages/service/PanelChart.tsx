@@ -3,10 +3,11 @@ import { useContext, useMemo } from 'preact/hooks';
 import type { Panel } from '../../api/service';
 import { clock } from '../../format/time';
 import { speakText } from '../../format/units';
-import type { ChartSeries } from '../../parts/chartData';
+import { beyondReach } from '../../parts/chartData';
+import type { Span } from '../../parts/chartMarks';
 import { SeriesTable } from '../../parts/SeriesTable';
 import { severityState } from '../../parts/StateBadge';
-import { type Cursor, type Span, TimeChart } from '../../parts/TimeChart';
+import { type Cursor, TimeChart } from '../../parts/TimeChart';
 import { zoomIn, zoomOut } from '../../state/url';
 import { PageContext } from './pageContext';
 import { type PanelData, ranked } from './panelData';
@@ -30,18 +31,23 @@ export function PanelChart({
   const cursor = useSignal<Cursor>({ at: null, nearest: null });
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const { shown, of } = useMemo(() => ranked(data.series, SERIES_MAX), [data]);
-  const lines: ChartSeries[] = useMemo(() => {
+  const lines = useMemo(() => {
     // A chart of one line needs no colour to tell lines apart: it has the first one.
     const single = shown.length === 1 && !panel.queries.some(({ legend }) => legend.includes('{{'));
-    return shown.map(({ name, colourKey, values }) => ({
+    return shown.map(({ name, colourKey, values, isLimit }) => ({
       name,
       values,
+      isLimit,
       colour: single ? '--series-0' : colours.of(colourKey),
     }));
   }, [shown, colours, panel.queries]);
   const drawn = useMemo(
-    () => lines.filter(({ name }) => chosen.value.size === 0 || chosen.value.has(name)),
-    [lines, chosen.value],
+    () =>
+      beyondReach(
+        lines.filter(({ name }) => chosen.value.size === 0 || chosen.value.has(name)),
+        ({ isLimit }) => isLimit && panel.stack !== true,
+      ),
+    [lines, chosen.value, panel.stack],
   );
   const marks = useMemo(() => (changedMs === null ? [] : [changedMs / 1000]), [changedMs]);
 
@@ -98,6 +104,7 @@ export function PanelChart({
         at={at}
         atText={time === undefined ? 'last' : clock(time * 1000)}
         nearest={near?.name ?? null}
+        isBeyond={(name) => drawn.some((one) => one.name === name && one.beyond === true)}
         isOff={(name) => chosen.value.size > 0 && !chosen.value.has(name)}
         onPick={pick}
       />
