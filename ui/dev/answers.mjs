@@ -193,12 +193,17 @@ export function service(name, query) {
 
 const prom = (value) => (Number.isInteger(value) ? String(value) : value.toPrecision(8));
 
-export function queryRange(query) {
+/** How long a service of mode `young` has run, in seconds. */
+const YOUTH = 200;
+
+export function queryRange(query, mode) {
   const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(query.get(name)));
   if (!(step > 0) || (end - start) / step > 11000)
     return { error: 'exceeded maximum resolution of 11,000 points per timeseries' };
   const series = new Map();
+  const born = mode === 'young' ? seconds() - YOUTH : 0;
   for (let t = start; t <= Math.min(end, seconds()); t += step) {
+    if (t < born) continue;
     const values = evaluate(query.get('query'), t);
     if (values === null) return { result: [] };
     for (const [metric, value] of values) {

@@ -34,6 +34,11 @@ export function speakText(value: number | null | undefined, unit: string): strin
   return spoken.unit === '' ? spoken.number : `${spoken.number}\u00a0${spoken.unit.trim()}`;
 }
 
+/** For a legend, whose axis says the unit: a long one on every line is noise that cuts the names. */
+export function speakBrief(value: number | null | undefined, unit: string): string {
+  return speakText(value, unit === 'cores' || unit === 'ops' ? 'short' : unit);
+}
+
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 const DECIMAL_STEPS = Array.from({ length: 13 }, (_, i) => i - 9).flatMap((power) =>

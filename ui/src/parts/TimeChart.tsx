@@ -7,6 +7,16 @@ import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
 import { drawMarks, drawSpans, drawThresholds, FONT, type Span } from './chartMarks';
+import {
+  brushByTouch,
+  leads,
+  moveByKeys,
+  noteTime,
+  pointerEnters,
+  pointerLeaves,
+  restoreCrosshair,
+  shareCrosshair,
+} from './crosshair';
 import { paint } from './paint';
 
 export type Cursor = {
@@ -14,6 +24,8 @@ export type Cursor = {
   at: number | null;
   /** The series nearest to the pointer, if it is on this chart. */
   nearest: number | null;
+  /** Whether this chart's reader moves it by keys, so that the values are to be read out. */
+  byKeys: boolean;
 };
 
 export type TimeChartProps = {
@@ -38,6 +50,9 @@ export type TimeChartProps = {
 
 // A click trembles by a pixel or two; a brush is wider.
 const BRUSH_MIN_PX = 5;
+const PADDING_PX = 8;
+// The mean width of a figure in the font of the axes.
+const GLYPH_PX = 6.5;
 
 /** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
 export function TimeChart(props: TimeChartProps) {
@@ -64,7 +79,11 @@ export function TimeChart(props: TimeChartProps) {
       element,
     );
     plot.current = made;
-    placeCrosshair(made, pointer.current);
+    const undo = [shareCrosshair(made), brushByTouch(made, element)];
+    // The panel around the chart has the focus, so that its keys and the chart's are one.
+    const panel = element.closest<HTMLElement>('[data-panel]');
+    if (panel !== null) undo.push(moveByKeys(made, element, panel));
+    restoreCrosshair(made, pointer.current);
     const resize = new ResizeObserver(() => {
       if (element.clientWidth > 0) {
         made.setSize({ width: element.clientWidth, height: latest.current.height });
@@ -73,6 +92,7 @@ export function TimeChart(props: TimeChartProps) {
     resize.observe(element);
     return () => {
       resize.disconnect();
+      for (const one of undo) one();
       made.destroy();
       plot.current = null;
     };
@@ -83,7 +103,7 @@ export function TimeChart(props: TimeChartProps) {
     const made = plot.current;
     if (made === null) return;
     made.batch(() => made.setData(dataOf(props)));
-    placeCrosshair(made, pointer.current);
+    restoreCrosshair(made, pointer.current);
   }, [props.times, props.series, props.bounds.start, props.bounds.end]);
 
   return (
@@ -91,26 +111,13 @@ export function TimeChart(props: TimeChartProps) {
       ref={box}
       class="chart"
       style={{ height: `${props.height}px` }}
-      onPointerLeave={() => {
-        crosshair = null;
+      onPointerEnter={(event) => pointerEnters(event.currentTarget)}
+      onPointerLeave={(event) => {
+        // A finger that is lifted leaves what it pointed at to be read.
+        if (event.pointerType !== 'touch') pointerLeaves(event.currentTarget);
       }}
     />
   );
-}
-
-/** The time under the pointer, in Unix seconds, in whichever chart that is. */
-let crosshair: number | null = null;
-
-/**
- * Puts the crosshair back after new data or a new plot: in the chart under the pointer to where the
- * pointer rests, in all others to the same time.
- */
-function placeCrosshair(u: uPlot, pointer: { left: number; top: number }): void {
-  if (u.root.matches(':hover')) {
-    if (pointer.left >= 0) u.setCursor(pointer);
-  } else if (crosshair !== null) {
-    u.setCursor({ left: u.valToPos(crosshair, 'x'), top: 0 });
-  }
 }
 
 type Latest = { readonly current: TimeChartProps };
@@ -129,7 +136,7 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, PADDING_PX, 0, 0],
     scales: {
       x: { time: true, range: () => [latest.current.bounds.start, latest.current.bounds.end] },
       y: { range: (_, min, max) => valueRange(min, max, fromZero || stack, thresholds) },
@@ -141,18 +148,15 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
         size: 24,
         gap: 6,
         space: 72,
-        values: (_, splits, __, ___, step) =>
-          timeTicks(
-            splits.map((at) => at * 1000),
-            step * 1000,
-          ),
+        values: timeLabels,
       },
       {
         ...axis,
         grid,
         gap: 8,
         space: 28,
-        size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
+        size: (_, labels) =>
+          Math.max(48, ...(labels ?? []).map((text) => text.length * GLYPH_PX + 14)),
         values: (_, splits) => valueTicks(splits, unit),
         incrs: (_, __, min, max) => tickSteps(unit, Math.max(-min, max)),
       },
@@ -178,6 +182,24 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
     },
     hooks: hooksOf(latest, pointer),
   };
+}
+
+/** The times below the chart, but for one that its right edge would cut. */
+function timeLabels(
+  u: uPlot,
+  splits: number[],
+  _axis: number,
+  _space: number,
+  step: number,
+): string[] {
+  const texts = timeTicks(
+    splits.map((at) => at * 1000),
+    step * 1000,
+  );
+  const end = u.valToPos(u.scales.x?.max ?? 0, 'x') + PADDING_PX;
+  return texts.map((text, i) =>
+    u.valToPos(splits[i] ?? 0, 'x') + (text.length * GLYPH_PX) / 2 > end ? '' : text,
+  );
 }
 
 function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPlot.Series {
@@ -220,9 +242,11 @@ function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
         pointer.current = { left: u.cursor.left ?? -1, top: u.cursor.top ?? -1 };
         const at =
           u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null;
-        const here = u.root.matches(':hover');
-        if (here) crosshair = at === null ? null : (u.data[0][at] ?? null);
-        latest.current.onCursor({ at, nearest: here && at !== null ? nearestTo(u, at) : null });
+        const by = leads(u);
+        // Keys choose a time, not a place: new data under the place must not move it.
+        if (by === 'pointer') noteTime(at === null ? null : (u.data[0][at] ?? null));
+        const nearest = by !== null && at !== null ? nearestTo(u, at) : null;
+        latest.current.onCursor({ at, nearest, byKeys: by === 'keys' });
       },
     ],
     setSelect: [

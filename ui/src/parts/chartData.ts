@@ -77,6 +77,26 @@ export function beyondReach<T extends ChartSeries>(
   });
 }
 
+/**
+ * Where the crosshair goes from `at` by `step` points, within those at which any series has a
+ * value; from nowhere it goes to the newest, or on the way forward to the first.
+ */
+export function steppedIndex(
+  series: ArrayLike<number | null | undefined>[],
+  at: number | null,
+  step: number,
+): number | null {
+  const length = series.reduce((most, values) => Math.max(most, values.length), 0);
+  const has = (i: number) => series.some((values) => values[i] != null);
+  let first = 0;
+  while (first < length && !has(first)) first += 1;
+  if (first === length) return null;
+  let last = length - 1;
+  while (!has(last)) last -= 1;
+  if (at === null) return step < 0 ? last : first;
+  return Math.min(last, Math.max(first, at + step));
+}
+
 /** Indices with a value whose neighbours have none: drawn as dots, or they would not be seen. */
 export function lonely(values: ArrayLike<number | null | undefined>): number[] {
   const found: number[] = [];

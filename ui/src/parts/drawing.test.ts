@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { beyondReach, lonely, stacked, valueRange } from './chartData';
+import { beyondReach, lonely, stacked, steppedIndex, valueRange } from './chartData';
 import { promqlTokens } from './promqlTokens';
 import { sparkPaths } from './sparkPaths';
 
@@ -55,6 +55,28 @@ test('only a limit that dwarfs what it limits leaves the axis alone', () => {
   check([null], [2], [false, false]);
   check([1], [null], [false, false]);
   check([20, 30], [1, 2], [false, false]);
+});
+
+test('the keys walk over what has values, and begin at its ends', () => {
+  const check = (at: number | null, step: number, expected: number | null) =>
+    expect(
+      steppedIndex(
+        [
+          [null, 1, null, null],
+          [null, null, 2, null],
+        ],
+        at,
+        step,
+      ),
+    ).toBe(expected);
+  check(null, -1, 2);
+  check(null, 1, 1);
+  check(2, -1, 1);
+  check(1, -1, 1);
+  check(1, 10, 2);
+  check(3, 1, 2);
+  expect(steppedIndex([], null, 1)).toBeNull();
+  expect(steppedIndex([[null, null]], 1, 1)).toBeNull();
 });
 
 test('data without a height still has an axis', () => {
