@@ -2,7 +2,29 @@
 
 from typing import Any, Optional, Sequence, final
 
+from typing_extensions import Self
+
 from .metrics_core import Metric
+
+__all__ = [
+    "__version__",
+    "Family",
+    "Series",
+    "Cell",
+    "Reading",
+    "TextWriter",
+    "GcCounters",
+    "find_child",
+    "read_group",
+    "format_value",
+    "after_fork",
+    "announce",
+    "group_dir",
+    "is_enabled",
+    "sweep",
+    "take_notice",
+    "panic_on_purpose",
+]
 
 __version__: str
 
@@ -10,18 +32,18 @@ __version__: str
 class Family:
     """A metric of this process; on the heap until it is shared under a registry's number."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         kind: str,
         name: str,
         help: str,
         unit: str = "",
-        label_names: Sequence[str] = (),
-        bounds: Sequence[float] = (),
-        states: Sequence[str] = (),
+        label_names: Sequence[str] = ...,
+        bounds: Sequence[float] = ...,
+        states: Sequence[str] = ...,
         mode: str = "auto",
         registry: Optional[int] = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def registry(self) -> Optional[int]: ...
     def share(self, registry: int) -> None: ...
@@ -57,7 +79,7 @@ class Series:
 class Cell:
     """One value cell, as prometheus_client's values are."""
 
-    def __init__(self, series: Series, index: int) -> None: ...
+    def __new__(cls, series: Series, index: int) -> Self: ...
     def get(self) -> float: ...
     def inc(self, amount: float) -> None: ...
     def set(self, value: float, timestamp: Optional[float] = None) -> None: ...
@@ -79,7 +101,7 @@ class Reading:
 class TextWriter:
     """Writes text format 0.0.4."""
 
-    def __init__(self, escaping: str, with_created: bool) -> None: ...
+    def __new__(cls, escaping: str, with_created: bool) -> Self: ...
     def family(self, reading: Reading, registry: int, name: str) -> bool: ...
     def metric(self, metric: Metric) -> None: ...
     def finish(self) -> bytes: ...
@@ -88,7 +110,7 @@ class TextWriter:
 class GcCounters:
     """An entry of ``gc.callbacks``."""
 
-    def __init__(self, stats: list[tuple[int, int, int]]) -> None: ...
+    def __new__(cls, stats: list[tuple[int, int, int]]) -> Self: ...
     def __call__(self, phase: str, info: dict[str, int]) -> None: ...
 
 def find_child(children: dict[tuple[str, ...], Any], label_values: tuple[object, ...]) -> Any: ...

@@ -82,14 +82,11 @@ class Group:
 
     def value(self) -> Any:
         group_by = self._group_by
-        rule = request.url_rule
         if isinstance(group_by, DefaultGroup):
+            rule = request.url_rule
             return UNMATCHED if rule is None else rule.rule
-        if callable(group_by):
-            return UNMATCHED if rule is None else group_by(request)
-        if group_by == PATH and rule is None:
-            return UNMATCHED
-        return getattr(request, group_by)
+        # Who says how to group is taken at their word, for unmatched requests too.
+        return group_by(request) if callable(group_by) else getattr(request, group_by)
 
 
 class RequestMetrics:

@@ -75,7 +75,7 @@ def test_every_request_is_counted_once(serve: Serve, options: list[str]) -> None
     duration = "flask_http_request_duration_seconds_count"
     assert server.sample(duration) == 330
     assert server.sample(duration, path="/order") == 200
-    assert server.sample(duration, path="<unmatched>") == 10
+    assert server.sample(duration, path="/nowhere") == 10
     assert server.sample("flask_http_request_exceptions_total") == 20
     assert server.sample("orders_total", kind="book") == 200
     assert server.sample("my_app_cart_value_sum") == 200 * 42

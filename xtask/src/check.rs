@@ -44,11 +44,25 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
 
     let venv = python::venv(ctx)?;
     products::develop(ctx, &venv, PROFILE)?;
+    mypy(ctx, &venv)?;
     pytest(ctx, &venv, "python")?;
     pytest(ctx, &venv, "examples/shop")?;
 
     products::wheel(ctx, PROFILE)?;
     e2e::all(ctx, PROFILE)
+}
+
+/// The package's own types, and its stub of the binding against the binding as it was built.
+fn mypy(ctx: &Context, venv: &python::Venv) -> anyhow::Result<()> {
+    let mut types = venv.command("python");
+    types
+        .current_dir(ctx.root.join("python"))
+        .args(["-m", "mypy", "--no-incremental"]);
+    ctx.steps.loud("mypy", &mut types)?;
+    let mut stub = venv.command("python");
+    stub.current_dir(ctx.root.join("python"))
+        .args(["-m", "mypy.stubtest", "pyrometer._core"]);
+    ctx.steps.loud("stubtest of pyrometer._core", &mut stub)
 }
 
 fn pytest(ctx: &Context, venv: &python::Venv, dir: &str) -> anyhow::Result<()> {

@@ -91,6 +91,10 @@ async fn request(server: &str, path: &str, form: &[(&str, &str)]) -> Result<Stri
             server: server.to_owned(),
             reason: error_chain(&error),
         })?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "limited to what the server answers at most"
+    )]
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await;
