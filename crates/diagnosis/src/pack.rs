@@ -12,8 +12,8 @@ mod query;
 
 use std::collections::BTreeMap;
 
+use crate::reader::Problem;
 use crate::rules::{Rule, RuleGroup};
-use crate::yaml::Problem;
 
 pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
 pub use detect::{Detection, EVIDENCE_SERIES_MAX, JobSeries, SeriesIndex, detect};

@@ -36,7 +36,15 @@ type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 /// The HTTP clients of all targets, one for each way to check certificates.
 #[derive(Debug, Default)]
 pub(crate) struct Fetcher {
-    clients: Mutex<HashMap<Tls, HttpClient>>,
+    clients: Mutex<HashMap<Tls, Clients>>,
+}
+
+#[derive(Clone, Debug)]
+struct Clients {
+    /// Goes on with the connection of the last scrape, if the target has not closed it.
+    keeping: HttpClient,
+    /// Opens a connection for every request, so that none can have ended before it was used.
+    opening: HttpClient,
 }
 
 /// An answer, unpacked.
@@ -115,7 +123,7 @@ impl Fetcher {
         job: &Arc<JobConfig>,
         timeout: Duration,
     ) -> Result<Fetched, FetchError> {
-        let client = self.client(&job.tls)?;
+        let clients = self.clients(&job.tls)?;
         let authorization = authorization(job).await?;
         let first: Uri = url.parse().map_err(|_| FetchError::Url(url.to_owned()))?;
         let mut uri = first.clone();
@@ -125,9 +133,10 @@ impl Fetcher {
                 uri.scheme() == first.scheme() && uri.authority() == first.authority();
             let authorization = authorization.as_ref().filter(|_| same_origin);
             let request = || request(&uri, job, timeout, authorization);
-            let response = match client.request(request()?).await {
+            let response = match clients.keeping.request(request()?).await {
                 // Kept open since the last scrape, and closed by the target just as we asked.
-                Err(error) if is_closed_early(&error) => client.request(request()?).await,
+                // Several may be: a redirect takes one and gives back another.
+                Err(error) if is_closed_early(&error) => clients.opening.request(request()?).await,
                 asked => asked,
             };
             let response = response.map_err(|error| FetchError::Connect(root_cause(&error)))?;
@@ -139,24 +148,30 @@ impl Fetcher {
         Err(FetchError::Redirects(uri.to_string()))
     }
 
-    fn client(&self, tls: &Tls) -> Result<HttpClient, TlsError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(tls) {
-            return Ok(client.clone());
+    fn clients(&self, tls: &Tls) -> Result<Clients, TlsError> {
+        let mut known = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = known.get(tls) {
+            return Ok(clients.clone());
         }
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls_client(tls)?)
             .https_or_http()
             .enable_http1()
             .build();
+        let keeping = |idle_max| {
+            Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(idle_max)
+                .http1_max_headers(HEADERS_MAX)
+                .http1_max_buf_size(HEADER_BYTES_MAX)
+                .build(connector.clone())
+        };
         // Two scrapes of one target never overlap; one idle connection each is enough.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(1)
-            .http1_max_headers(HEADERS_MAX)
-            .http1_max_buf_size(HEADER_BYTES_MAX)
-            .build(connector);
-        clients.insert(tls.clone(), client.clone());
-        Ok(client)
+        let clients = Clients {
+            keeping: keeping(1),
+            opening: keeping(0),
+        };
+        known.insert(tls.clone(), clients.clone());
+        Ok(clients)
     }
 }
 
@@ -430,34 +445,4 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn a_redirect_is_resolved_against_where_it_came_from() {
-        let from: Uri = "http://h:1/a/b".parse().unwrap();
-        for (location, expected) in [
-            ("/c", Some("http://h:1/c")),
-            ("c", Some("http://h:1/a/c")),
-            ("https://x/y", Some("https://x/y")),
-            ("//x/y", Some("http://x/y")),
-            ("ftp://x/y", None),
-        ] {
-            let resolved = resolve_location(&from, location).map(|uri| uri.to_string());
-            assert_eq!(resolved.as_deref(), expected, "{location}");
-        }
-    }
-}
+mod tests;
