@@ -9,6 +9,7 @@ import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
 import { drawMarks, drawSpans, drawThresholds, FONT, type Span } from './chartMarks';
 import {
   brushByTouch,
+  chartLeaves,
   leads,
   moveByKeys,
   noteTime,
@@ -97,6 +98,11 @@ export function TimeChart(props: TimeChartProps) {
       plot.current = null;
     };
   }, [shape]);
+
+  useEffect(() => {
+    const element = box.current;
+    return () => chartLeaves(element);
+  }, []);
 
   // New data alone must not build anew.
   useEffect(() => {

@@ -42,7 +42,8 @@ export function drawThresholds(u: uPlot, thresholds: Threshold[], unit: string):
     const at = Math.round(u.valToPos(value, 'y', true));
     if (at > top + height) continue;
     const outside = at < top;
-    const y = Math.max(at, top);
+    // Above the plot there is its padding: the data's peaks stay free.
+    const y = outside ? top - 11 * ratio : at;
     const colour = COLOURS[severity] ?? COLOURS.info;
     if (!outside) line(u, colour.line, [], left, y, left + width, y);
     const below = y - top < 16 * ratio;

@@ -36,6 +36,13 @@ export function pointerLeaves(chart: Element): void {
   time = null;
 }
 
+/** A chart that leaves the page takes its crosshair along: no event says so. */
+export function chartLeaves(chart: Element | null): void {
+  if (lead === null || lead.chart !== chart) return;
+  lead = null;
+  time = null;
+}
+
 /** Puts the crosshair back after new data or a new plot. `rest` is where the pointer rests. */
 export function restoreCrosshair(u: uPlot, rest: { left: number; top: number }): void {
   if (leads(u) === 'pointer') {
