@@ -1,5 +1,7 @@
 //! What the server counts of itself, shown at `/metrics`.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,6 +11,7 @@ use std::time::Duration;
 use model::{Timestamp, format_float};
 use store::{Appended, Stats};
 
+pub(crate) use self::rules::{GroupGauges, RuleGauges};
 use crate::scrape::Digest;
 
 /// Counters of the whole process. Relaxed everywhere: each number stands for itself.
@@ -25,6 +28,7 @@ pub(crate) struct SelfMetrics {
     syncs_failed: AtomicU64,
     scrape_seconds: Histogram,
     query_seconds: Histogram,
+    rule_seconds: Histogram,
     /// 1 or 0; 1 also where there is no file.
     config_good: AtomicI64,
     config_read_ms: AtomicI64,
@@ -49,6 +53,7 @@ pub(crate) struct Gauges {
     pub(crate) targets_up: usize,
     pub(crate) targets: usize,
     pub(crate) queries_running: usize,
+    pub(crate) rules: RuleGauges,
     pub(crate) started: Timestamp,
 }
 
@@ -74,6 +79,10 @@ impl SelfMetrics {
 
     pub(crate) fn queried(&self, duration: Duration) {
         self.query_seconds.observe(duration);
+    }
+
+    pub(crate) fn rule_evaluated(&self, duration: Duration) {
+        self.rule_seconds.observe(duration);
     }
 
     pub(crate) fn config_read(&self, good: bool, now: Timestamp) {
@@ -164,6 +173,12 @@ impl SelfMetrics {
             "pyrometer_query_duration_seconds",
             "How long queries took, waiting for a free slot included.",
             &self.query_seconds,
+        );
+        rules::render_rules(&mut page, &gauges.rules);
+        page.histogram(
+            "pyrometer_rule_evaluation_duration_seconds",
+            "How long the evaluation of a rule took.",
+            &self.rule_seconds,
         );
         render_process(&mut page, gauges.started);
         page.text
@@ -402,6 +417,21 @@ mod tests {
             targets_up: 1,
             targets: 2,
             queries_running: 0,
+            rules: RuleGauges {
+                groups: vec![GroupGauges {
+                    file: "a \"quoted\" \\file".to_owned(),
+                    name: "g".to_owned(),
+                    rules: 2,
+                    interval: Duration::from_secs(15),
+                    evaluations: 6,
+                    failures: 1,
+                    missed: 0,
+                    evaluated_at: Some(Timestamp::from_millis(7500)),
+                    took: Duration::from_millis(20),
+                }],
+                alerts_pending: 1,
+                alerts_firing: 0,
+            },
             started: Timestamp::from_millis(5000),
         };
         let exposition = parse(metrics.render(&gauges).as_bytes(), Format::Text);
@@ -414,6 +444,16 @@ mod tests {
             found.unwrap_or_else(|| panic!("{text}")).1
         };
         assert_eq!(value("process_start_time_seconds"), 5.0);
+        let group = r#"{rule_group="a \"quoted\" \\file;g"}"#;
+        for (metric, expected) in [
+            ("rule_evaluations_total", 6.0),
+            ("rule_evaluation_failures_total", 1.0),
+            ("rule_group_last_evaluation_timestamp_seconds", 7.5),
+            ("rule_group_last_duration_seconds", 0.02),
+        ] {
+            assert_eq!(value(&format!("pyrometer_{metric}{group}")), expected);
+        }
+        assert_eq!(value("pyrometer_alerts{state=\"pending\"}"), 1.0);
         assert_eq!(
             value("pyrometer_query_duration_seconds_bucket{le=\"0.01\"}"),
             1.0

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
 use super::{
-    Detect, Entity, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem, Property,
-    QueryText, Relation, Unit, Variant,
+    Detect, Entity, Evidence, Fact, Good, KPI_ANNOTATION, Kpi, Layer, Pack, PackFiles, PackProblem,
+    Property, QueryText, Relation, Unit, Variant,
 };
 use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
 use crate::rules::{RuleGroup, parse_rule_file};
@@ -63,7 +63,6 @@ pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
         Some((name.to_owned(), (*text).to_owned()))
     });
     let runbooks: BTreeMap<String, String> = runbooks.collect();
-    report("alerts.yml", check_rules(files.id, &groups, &runbooks));
     let mut reader = Reader::default();
     let pack = match read_document(text("pack.yaml").unwrap_or_default()) {
         Ok(root) => read_pack(&mut reader, &root, files.id),
@@ -72,6 +71,13 @@ pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
             None
         }
     };
+    // A KPI that could not be read would be missed in every rule that is about it.
+    let whole = pack.as_ref().filter(|_| reader.problems.is_empty());
+    let kpis = whole.map(|pack| pack.kpis.as_slice());
+    report(
+        "alerts.yml",
+        check_rules(files.id, &groups, &runbooks, kpis),
+    );
     reader.problems.sort_by_key(|problem| problem.line);
     report("pack.yaml", reader.problems);
     match pack {
@@ -89,6 +95,7 @@ fn check_rules(
     id: &str,
     groups: &[RuleGroup],
     runbooks: &BTreeMap<String, String>,
+    kpis: Option<&[Kpi]>,
 ) -> Vec<Problem> {
     let mut reader = Reader::default();
     for rule in groups.iter().flat_map(|group| &group.rules) {
@@ -122,6 +129,11 @@ fn check_rules(
         let annotation = |name: &str| alerting.annotations.iter().find(|(n, _)| n == name);
         if annotation("summary").is_none() {
             bad("summary", "", "a sentence");
+        }
+        if let Some((_, kpi)) = annotation(KPI_ANNOTATION)
+            && kpis.is_some_and(|kpis| kpis.iter().all(|known| known.name != *kpi))
+        {
+            bad(KPI_ANNOTATION, kpi, "a KPI of the pack");
         }
         let runbook = format!("runbooks/{}.md", alerting.name);
         if annotation("runbook").is_none_or(|(_, path)| *path != runbook) {
