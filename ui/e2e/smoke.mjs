@@ -133,6 +133,11 @@ async function checkService(page) {
       { timeout },
     ),
   );
+  await checkCharts(page);
+}
+
+/** On a service's page: brush, crosshair, keys, tables. */
+async function checkCharts(page) {
   await expect('a brush zooms in, and its range is in the URL', async () => {
     const box = await page.locator('.chart .u-over').first().boundingBox();
     await page.mouse.move(box.x + box.width * 0.84, box.y + 60);

@@ -5,7 +5,7 @@ export type TargetHealth = 'up' | 'down' | 'unknown';
 /** Line 0 stands for a damaged part of a process group's memory. */
 export type RejectedLine = { line: number; text: string; reason: string };
 
-/** As Prometheus writes it; what is optional is ours, from `service` on, and may be missing elsewhere. */
+/** As Prometheus writes it; what is optional is ours, from `service` on. */
 export type Target = {
   discoveredLabels: Labels;
   labels: Labels;

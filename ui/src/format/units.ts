@@ -34,7 +34,7 @@ export function speakText(value: number | null | undefined, unit: string): strin
   return spoken.unit === '' ? spoken.number : `${spoken.number}\u00a0${spoken.unit.trim()}`;
 }
 
-/** For a legend, whose axis says the unit: a long one on every line is noise that cuts the names. */
+/** For a legend, whose axis says the unit: a long one on every line cuts the names. */
 export function speakBrief(value: number | null | undefined, unit: string): string {
   return speakText(value, unit === 'cores' || unit === 'ops' ? 'short' : unit);
 }
