@@ -32,6 +32,13 @@ _LIBRARIES = {
     "redis": "redis",
     "sqlalchemy": "sqlalchemy",
     "psycopg": "psycopg",
+    "psycopg2": "psycopg2",
+    "aiohttp": "aiohttp",
+    "asyncpg": "asyncpg",
+    "pymongo": "pymongo",
+    "pymemcache": "pymemcache",
+    # kombu itself loads its parts when they are used.
+    "kombu.messaging": "kombu",
 }
 
 

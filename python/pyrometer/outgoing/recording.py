@@ -214,7 +214,7 @@ def rpc(
 
 def type_of(error: Optional[BaseException]) -> str:
     """The label for an exception: its type's name; empty when there is none."""
-    return "" if error is None else type(error).__qualname__
+    return "" if error is None else type(error).__name__
 
 
 _logged: set[str] = set()

@@ -8,6 +8,7 @@ import os
 import threading
 from typing import Any, Callable
 
+import aiohttp
 import httpx
 import pytest
 import requests
@@ -43,7 +44,18 @@ def with_httpx_async(url: str, method: str = "GET", timeout: float = 10) -> obje
     return asyncio.run(ask())
 
 
-CLIENTS = [with_urllib3, with_requests, with_httpx, with_httpx_async]
+def with_aiohttp(url: str, method: str = "GET", timeout: float = 10) -> object:
+    async def ask() -> int:
+        limit = aiohttp.ClientTimeout(sock_read=timeout)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            async with session.request(method, url) as response:
+                await response.read()
+                return response.status
+
+    return asyncio.run(ask())
+
+
+CLIENTS = [with_urllib3, with_requests, with_httpx, with_httpx_async, with_aiohttp]
 Client = Callable[..., Any]
 
 
@@ -65,7 +77,9 @@ def test_a_request_is_counted_once(
     assert calls() == [f"http 127.0.0.1:{web.port} {one}" for one in expected]
 
 
-@pytest.mark.parametrize("client", [with_requests, with_httpx, with_httpx_async])
+@pytest.mark.parametrize(
+    "client", [with_requests, with_httpx, with_httpx_async, with_aiohttp]
+)
 def test_a_redirect_is_a_request_of_its_own(
     client: Client, web: HttpServer, calls: Calls
 ) -> None:
@@ -81,6 +95,7 @@ def test_a_redirect_is_a_request_of_its_own(
         (with_requests, requests.ConnectionError, "NewConnectionError"),
         (with_httpx, httpx.ConnectError, "ConnectError"),
         (with_httpx_async, httpx.ConnectError, "ConnectError"),
+        (with_aiohttp, aiohttp.ClientConnectorError, "ClientConnectorError"),
     ],
 )
 def test_a_refused_connection_is_an_error_and_passes_through(
@@ -99,6 +114,7 @@ def test_a_refused_connection_is_an_error_and_passes_through(
         (with_requests, requests.ReadTimeout, "ReadTimeoutError"),
         (with_httpx, httpx.ReadTimeout, "ReadTimeout"),
         (with_httpx_async, httpx.ReadTimeout, "ReadTimeout"),
+        (with_aiohttp, aiohttp.SocketTimeoutError, "SocketTimeoutError"),
     ],
 )
 def test_a_timeout_is_an_error(
@@ -202,7 +218,30 @@ def test_signatures_stay_and_everything_can_be_taken_back(web: HttpServer, calls
     assert inspect.signature(pool.urlopen) == signature
     with_urllib3(web.url)
     with_httpx(web.url)
+    with_aiohttp(web.url)
     assert calls() == []
     outgoing.instrument()
     with_urllib3(web.url)
     assert len(calls()) == 1
+
+
+def test_a_session_that_is_traced_falls_silent_and_keeps_its_own_tracing(
+    web: HttpServer, calls: Calls
+) -> None:
+    told: list[str] = []
+
+    async def on_end(session: object, context: object, params: object) -> None:
+        told.append("own")
+
+    async def ask() -> None:
+        own = aiohttp.TraceConfig()
+        own.on_request_end.append(on_end)
+        async with aiohttp.ClientSession(trace_configs=[own]) as session:
+            await session.get(web.url)
+            assert len(calls()) == 1
+            outgoing.uninstrument()
+            await session.get(web.url)
+            assert calls() == []
+
+    asyncio.run(ask())
+    assert told == ["own", "own"]

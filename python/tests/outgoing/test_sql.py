@@ -7,7 +7,11 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psycopg
+import psycopg2
+import psycopg2.extras
+import psycopg2.sql
 import pytest
 import sqlalchemy
 from psycopg import sql
@@ -110,7 +114,7 @@ def test_a_class_of_ones_own_connects_as_itself(postgres: int, calls: Calls) -> 
     assert calls() == [f"{peer(postgres)} CONNECT"]
 
 
-@pytest.mark.parametrize("driver", ["psycopg"])
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_sqlalchemy_counts_once_whatever_driver_is_below(
     driver: str, postgres: int, calls: Calls
 ) -> None:
@@ -143,7 +147,7 @@ def test_sqlalchemy_counts_once_whatever_driver_is_below(
     ])
 
 
-@pytest.mark.parametrize("driver", ["psycopg"])
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_sqlalchemy_with_asyncio_is_the_same(driver: str, postgres: int, calls: Calls) -> None:
     async def ask() -> None:
         engine = create_async_engine(url(driver, postgres))
@@ -155,12 +159,14 @@ def test_sqlalchemy_with_asyncio_is_the_same(driver: str, postgres: int, calls: 
         await engine.dispose()
 
     asyncio.run(ask())
-    found = calls()
-    assert len(found) == 2 and found[0] == f"{peer(postgres)} SELECT"
-    assert found[1].startswith(f"{peer(postgres)} SELECT Undefined")
+    p = peer(postgres)
+    # The dialect of asyncpg ends transactions by statements, and has exceptions of its own.
+    found = [call for call in calls() if call != f"{p} ROLLBACK"]
+    error = "UndefinedColumn" if driver == "psycopg" else "ProgrammingError"
+    assert found == [f"{p} SELECT", f"{p} SELECT {error}"]
 
 
-@pytest.mark.parametrize("driver", ["psycopg"])
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_a_connection_that_sqlalchemy_cannot_get_is_counted_once(
     driver: str, calls: Calls
 ) -> None:
@@ -198,3 +204,76 @@ def test_engines_and_connections_are_let_go(postgres: int, calls: Calls) -> None
     gc.collect()
     assert left() is None and driver() is None
     assert calls()
+
+
+def test_psycopg2_is_counted_and_its_types_stay(postgres: int, calls: Calls) -> None:
+    with psycopg2.connect(dsn(postgres)) as connection:
+        assert isinstance(connection, psycopg2.extensions.connection)
+        psycopg2.extras.register_uuid(conn_or_curs=connection)
+        with connection.cursor(cursor_factory=psycopg2.extras.DictCursor) as cursor:
+            assert isinstance(cursor, psycopg2.extras.DictCursor)
+            cursor.execute(psycopg2.sql.SQL("SELECT {} AS a").format(psycopg2.sql.Literal(1)))
+            assert cursor.fetchone()["a"] == 1
+        with connection.cursor("server") as server:
+            server.execute("SELECT 1")
+            assert server.fetchall() == [(1,)]
+        with connection.cursor() as cursor:
+            with pytest.raises(psycopg2.errors.UndefinedTable):
+                cursor.execute("DELETE FROM nowhere")
+        connection.rollback()
+    cursor = connection.cursor()
+    with pytest.raises(psycopg2.OperationalError) as raised:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    connection.close()
+    port = free_port()
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(host="127.0.0.1", port=port, user="shop", dbname="shop")
+    p = peer(postgres)
+    assert calls() == sorted([
+        f"{p} CONNECT",
+        f"{p} DELETE UndefinedTable",
+        f"{p} SELECT",
+        f"{p} SELECT",
+        # AdminShutdown or, when its word came too late, OperationalError.
+        f"{p} SELECT {raised.type.__name__}",
+        f"{peer(port)} CONNECT OperationalError",
+    ])
+
+
+def test_asyncpg_is_counted_alone_and_from_a_pool(postgres: int, calls: Calls) -> None:
+    port = free_port()
+    settings = {"host": "127.0.0.1", "user": "shop", "database": "shop"}
+
+    async def ask() -> None:
+        connection = await asyncpg.connect(port=postgres, **settings)
+        assert await connection.fetchval("SELECT 1") == 1
+        prepared = await connection.prepare("SELECT $1::int")
+        assert await prepared.fetchval(7) == 7
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await connection.execute("DELETE FROM nowhere")
+        await asyncio.sleep(0)  # asyncpg tells its loggers in the loop's next round
+        await connection.close()
+        with pytest.raises(OSError):
+            await asyncpg.connect(port=port, **settings)
+
+    asyncio.run(ask())
+    p = peer(postgres)
+    assert calls() == sorted([
+        f"{p} CONNECT",
+        f"{p} SELECT",
+        f"{p} SELECT",
+        f"{p} DELETE UndefinedTableError",
+        f"{peer(port)} CONNECT ConnectionRefusedError",
+    ])
+
+    async def ask_pool() -> None:
+        async with asyncpg.create_pool(
+            f"postgresql://shop@127.0.0.1:{postgres}/shop", min_size=1, max_size=1
+        ) as pool:
+            calls()
+            for _ in range(3):
+                await pool.fetch("SELECT 1")
+            await asyncio.sleep(0)
+
+    asyncio.run(ask_pool())
+    assert calls().count(f"{p} SELECT") == 3
