@@ -1,8 +1,8 @@
 //! The configuration: `prometheus.yml` as it is, read once, all problems at once.
 //!
-//! The file becomes a tree that knows its lines ([`diagnosis::yaml`]); [`Config::read`] is the one door from
-//! there to a configuration that can run. What Prometheus knows and we do not is ignored with a
-//! word about it; what nobody knows is an error.
+//! The file becomes a tree that knows its lines ([`diagnosis::yaml`]); [`Config::read`] is the one
+//! door from there to a configuration that can run. What Prometheus knows and we do not is ignored
+//! with a word about it; what nobody knows is an error.
 
 mod auth;
 mod glob;

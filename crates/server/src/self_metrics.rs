@@ -122,6 +122,19 @@ impl SelfMetrics {
         );
         self.render_scrapes(&mut page);
         render_store(&mut page, &gauges.store);
+        self.render_config(&mut page, gauges);
+        self.render_queries(&mut page, gauges);
+        rules::render_rules(&mut page, &gauges.rules);
+        page.histogram(
+            "pyrometer_rule_evaluation_duration_seconds",
+            "How long the evaluation of a rule took.",
+            &self.rule_seconds,
+        );
+        render_process(&mut page, gauges.started);
+        page.text
+    }
+
+    fn render_config(&self, page: &mut Page, gauges: &Gauges) {
         page.plain(
             "pyrometer_targets",
             "gauge",
@@ -146,6 +159,9 @@ impl SelfMetrics {
             "When the configuration was last read with success.",
             self.config_read_ms.load(Ordering::Relaxed) as f64 / 1000.0,
         );
+    }
+
+    fn render_queries(&self, page: &mut Page, gauges: &Gauges) {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let rows: Vec<(String, f64)> = requests
             .iter()
@@ -174,14 +190,6 @@ impl SelfMetrics {
             "How long queries took, waiting for a free slot included.",
             &self.query_seconds,
         );
-        rules::render_rules(&mut page, &gauges.rules);
-        page.histogram(
-            "pyrometer_rule_evaluation_duration_seconds",
-            "How long the evaluation of a rule took.",
-            &self.rule_seconds,
-        );
-        render_process(&mut page, gauges.started);
-        page.text
     }
 
     fn render_scrapes(&self, page: &mut Page) {
