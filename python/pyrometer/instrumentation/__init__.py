@@ -2,7 +2,7 @@
 
     app = pyrometer.init(app)
 
-Flask, FastAPI, Starlette, aiohttp.web and Celery applications are measured in
+Flask, FastAPI, Starlette, aiohttp.web and Celery applications and RQ workers are measured in
 place; of any other WSGI or ASGI application, what is returned must be served in its stead. No
 framework is imported here: an application's class says which module knows it. Each of them has
 one function, ``instrument(app, registry)``, which returns the application to serve.
@@ -31,6 +31,8 @@ _MODULES = {
     ("django", "ASGIHandler"): "django",
     ("aiohttp", "Application"): "aiohttp",
     ("celery", "Celery"): "celery",
+    ("rq", "BaseWorker"): "rq",
+    ("rq", "Worker"): "rq",
 }
 
 
