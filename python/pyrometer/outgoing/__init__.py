@@ -39,6 +39,10 @@ _LIBRARIES = {
     "pymemcache": "pymemcache",
     # kombu itself loads its parts when they are used.
     "kombu.messaging": "kombu",
+    "pika": "pika",
+    "grpc": "grpc",
+    "kafka": "kafka",
+    "confluent_kafka": "confluent_kafka",
 }
 
 
