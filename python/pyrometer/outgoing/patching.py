@@ -47,7 +47,7 @@ class Patches:
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Puts ``make(original)`` in the place of an attribute; what has none is left alone."""
         original = getattr(owner, name, None)
-        if original is None:
+        if original is None or not self.is_on:
             return
         # Not `original`: a class method is to be put back as one.
         own = vars(owner).get(name)

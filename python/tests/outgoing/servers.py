@@ -25,9 +25,9 @@ def free_port() -> int:
         return port
 
 
-def find_program(name: str, *folders: str) -> str:
+def find_program(name: str, *folders: str, path: Optional[str] = None) -> str:
     """Where a server lies. Without it a test is skipped; in CI that is a failure."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=path)
     for pattern in folders:
         found = found or next(iter(sorted(glob.glob(f"{pattern}/{name}"))), None)
     if found is None:
@@ -196,3 +196,33 @@ def http_server() -> Iterator[HttpServer]:
             server.released.set()
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def rabbitmq(folder: Path) -> Iterator[int]:
+    """A RabbitMQ with the guest user, and a name service of Erlang's for it alone."""
+    # Not the one in PATH: Debian's wrapper insists on its own folders.
+    program = find_program("rabbitmq-server", "/usr/lib/rabbitmq/bin", path="/usr/lib/rabbitmq/bin")
+    epmd = find_program("epmd")
+    folder.mkdir()
+    port, dist_port, epmd_port = free_port(), free_port(), free_port()
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(epmd_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": "pyrometer@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(dist_port),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+    }
+    (folder / "plugins").write_text("[].")
+    with running([epmd, "-port", str(epmd_port)], epmd_port, folder / "epmd.log", env=env):
+        with running([program], port, folder / "server.log", env=env, start_new_session=True):
+            yield port

@@ -148,6 +148,15 @@ assert hasattr(psycopg.Cursor.execute, "__wrapped__")
 assert type(urllib3.__loader__).__name__ == "SourceFileLoader"
 assert urllib3.__spec__.loader is urllib3.__loader__
 assert "exec_module" not in vars(urllib3.__loader__)
+import os
+child = os.fork()
+if child == 0:
+    import sqlalchemy
+    outgoing.instrument()
+    hooked = outgoing._state.patches["sqlalchemy"]
+    outgoing.uninstrument()
+    os._exit(0 if hooked._undo == [] else 1)
+assert os.waitpid(child, 0)[1] == 0
 before = len(sys.meta_path)
 outgoing.uninstrument()
 assert len(sys.meta_path) == before - 1

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .conftest import Calls
 from .servers import free_port
@@ -57,9 +59,10 @@ def test_errors_are_counted_by_type_and_pass_through(redis_port: int, calls: Cal
         with pytest.raises(redis.ResponseError):
             client.execute_command("MAKE-COFFEE", "now")
     port = free_port()
-    with redis.Redis(port=port) as client, pytest.raises(redis.ConnectionError):
+    once = Retry(NoBackoff(), 0)
+    with redis.Redis(port=port, retry=once) as client, pytest.raises(redis.ConnectionError):
         client.ping()
-    with redis.Redis(port=redis_port, socket_timeout=0.05) as client:
+    with redis.Redis(port=redis_port, socket_timeout=0.05, retry=once) as client:
         with pytest.raises(redis.TimeoutError):
             client.blpop("nothing", 1)
     peer = f"db localhost:{redis_port} redis 0"
