@@ -14,6 +14,7 @@ from .registry import REGISTRY, CollectorRegistry, collect_in
 from .utils import parse_version
 
 if TYPE_CHECKING:
+    from .asgi import make_asgi_app as make_asgi_app
     from .http_server import MetricsHandler as MetricsHandler
     from .http_server import ThreadingWSGIServer as ThreadingWSGIServer
     from .http_server import start_wsgi_server as start_wsgi_server
@@ -173,6 +174,8 @@ _LATE = {
         ),
         "http_server",
     ),
+    # That module needs this one.
+    "make_asgi_app": "asgi",
     **dict.fromkeys(
         (
             *("SNAPPY_AVAILABLE", "basic_auth_handler", "default_handler", "delete_from_gateway"),
