@@ -144,5 +144,5 @@ if __name__ == "__main__":
     reasons = listed() if PAGE.exists() else {}
     for name, kind in found().items():
         reason = reasons.get(name, "")
-        text = reason if reason.partition(":")[0] == kind else f"{kind}: TODO"
+        text = reason if reason.partition(":")[0] == kind else f"{kind}: say how or why"
         print(f"| `{name}` | {'same' if kind == 'same' else text} |")
