@@ -33,13 +33,29 @@ from .process_collector import PROCESS_COLLECTOR, ProcessCollector
 from .registry import REGISTRY, CollectorRegistry
 
 if TYPE_CHECKING:
-    from .exposition import MetricsHandler, start_http_server, start_wsgi_server
+    from .alias import install
+    from .exposition import (
+        MetricsHandler,
+        delete_from_gateway,
+        instance_ip_grouping_key,
+        push_to_gateway,
+        pushadd_to_gateway,
+        start_http_server,
+        start_wsgi_server,
+    )
     from .instrumentation import init
+
+# Loaded when it is used: see exposition.py.
+_LATE = frozenset(
+    (
+        *("MetricsHandler", "start_http_server", "start_wsgi_server", "delete_from_gateway"),
+        *("instance_ip_grouping_key", "push_to_gateway", "pushadd_to_gateway"),
+    )
+)
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when it is used: see exposition.py.
-    if name in ("MetricsHandler", "start_http_server", "start_wsgi_server"):
+    if name in _LATE:
         from . import exposition
 
         return getattr(exposition, name)
@@ -47,6 +63,10 @@ def __getattr__(name: str) -> Any:
         from .instrumentation import init
 
         return init
+    if name == "install":
+        from .alias import install
+
+        return install
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -71,12 +91,17 @@ __all__ = (
     "ProcessCollector",
     "Summary",
     "__version__",
+    "delete_from_gateway",
     "disable_created_metrics",
     "enable_created_metrics",
     "generate_latest",
     "init",
+    "install",
+    "instance_ip_grouping_key",
     "make_asgi_app",
     "make_wsgi_app",
+    "push_to_gateway",
+    "pushadd_to_gateway",
     "start_http_server",
     "start_wsgi_server",
     "write_to_textfile",

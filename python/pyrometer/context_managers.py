@@ -34,6 +34,12 @@ def _decorate(f: F, enter: Callable[[], ContextManager[Any]]) -> F:
             with enter():
                 return f(*args, **kwargs)
 
+    try:
+        # `functools.wraps` does not do for `inspect.getfullargspec`.
+        wrapped.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        # Some functions that are not Python have none.
+        pass
     return cast(F, wrapped)
 
 

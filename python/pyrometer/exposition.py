@@ -14,8 +14,19 @@ from .registry import REGISTRY, CollectorRegistry, collect_in
 from .utils import parse_version
 
 if TYPE_CHECKING:
+    from .asgi import make_asgi_app as make_asgi_app
     from .http_server import MetricsHandler as MetricsHandler
+    from .http_server import ThreadingWSGIServer as ThreadingWSGIServer
     from .http_server import start_wsgi_server as start_wsgi_server
+    from .push import SNAPPY_AVAILABLE as SNAPPY_AVAILABLE
+    from .push import basic_auth_handler as basic_auth_handler
+    from .push import default_handler as default_handler
+    from .push import delete_from_gateway as delete_from_gateway
+    from .push import instance_ip_grouping_key as instance_ip_grouping_key
+    from .push import passthrough_redirect_handler as passthrough_redirect_handler
+    from .push import push_to_gateway as push_to_gateway
+    from .push import pushadd_to_gateway as pushadd_to_gateway
+    from .push import tls_auth_handler as tls_auth_handler
 
     start_http_server = start_wsgi_server
 
@@ -29,7 +40,7 @@ def generate_latest(registry: Any = REGISTRY, escaping: str = openmetrics.UNDERS
 
     A failure while a collector's metric is written is raised with the metric among its arguments.
     """
-    writer = _core.TextWriter(escaping, wrapper._use_created)
+    writer = _core.TextWriter(escaping, wrapper.use_created())
     if type(registry) is CollectorRegistry and registry._number is not None:
         _write_shared(writer, registry, registry._number)
     else:
@@ -154,14 +165,35 @@ def make_wsgi_app(
     return prometheus_app
 
 
-def __getattr__(name: str) -> Any:
-    # Loading an HTTP server takes longer than all the rest.
-    if name == "start_http_server":
-        name = "start_wsgi_server"
-    if name in ("start_wsgi_server", "MetricsHandler", "ThreadingWSGIServer", "_get_ssl_ctx"):
-        from . import http_server
+# Loading an HTTP server or client takes longer than all the rest, so these are loaded when used.
+_LATE = {
+    **dict.fromkeys(
+        (
+            *("MetricsHandler", "ThreadingWSGIServer", "start_wsgi_server"),
+            *("_SilentHandler", "_get_best_family", "_get_ssl_ctx"),
+        ),
+        "http_server",
+    ),
+    # That module needs this one.
+    "make_asgi_app": "asgi",
+    **dict.fromkeys(
+        (
+            *("SNAPPY_AVAILABLE", "basic_auth_handler", "default_handler", "delete_from_gateway"),
+            *("instance_ip_grouping_key", "passthrough_redirect_handler", "push_to_gateway"),
+            *("pushadd_to_gateway", "tls_auth_handler", "_PrometheusRedirectHandler"),
+            *("_compress_payload", "_escape_grouping_key", "_make_handler", "_use_gateway"),
+        ),
+        "push",
+    ),
+}
 
-        return getattr(http_server, name)
+
+def __getattr__(name: str) -> Any:
+    late = "start_wsgi_server" if name == "start_http_server" else name
+    if late in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module("." + _LATE[late], __package__), late)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,23 +6,18 @@ what counts is a bound method of a Rust object, put on each instance at its maki
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import types
 from typing import Any, Callable, Iterable, Literal, Optional, Sequence, Union
 
-from . import _core, wrapper
+from . import _core
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample
 from .utils import INF, floatToGoString
-from .wrapper import (
-    MetricWrapperBase,
-    _forget_series,
-    _get_use_created,
-    disable_created_metrics,
-    enable_created_metrics,
-)
+from .wrapper import MetricWrapperBase, _forget_series
 
 __all__ = (
     "Counter",
@@ -38,8 +33,28 @@ __all__ = (
 )
 
 
+def _get_use_created() -> bool:
+    value = os.environ.get("PROMETHEUS_DISABLE_CREATED_SERIES", "")
+    return value.lower() not in ("true", "1", "t")
+
+
+_use_created = _get_use_created()
+
+
+def disable_created_metrics() -> None:
+    """Stop exposing ``_created`` series."""
+    global _use_created
+    _use_created = False
+
+
+def enable_created_metrics() -> None:
+    """Expose ``_created`` series."""
+    global _use_created
+    _use_created = True
+
+
 def _created_samples(series: _core.Series) -> tuple[Sample, ...]:
-    return (Sample("_created", {}, series.created),) if wrapper._use_created else ()
+    return (Sample("_created", {}, series.created),) if _use_created else ()
 
 
 class Counter(MetricWrapperBase):

@@ -247,6 +247,8 @@ class GaugeHistogramMetricFamily(_LabelledFamily):
         labels: Optional[Sequence[str]] = None,
         unit: str = "",
     ) -> None:
+        if gsum_value is not None and buckets is None:
+            raise ValueError("gsum value cannot be provided without buckets.")
         super().__init__(name, documentation, labels, buckets is not None, unit, "buckets")
         if buckets is not None:
             self.add_metric([], buckets, gsum_value)
@@ -264,8 +266,9 @@ class GaugeHistogramMetricFamily(_LabelledFamily):
             self.add_sample(self.name + "_bucket", with_bound, value, timestamp)
         count = buckets[-1][1]
         self.add_sample(self.name + "_gcount", self._labels(labels), count, timestamp)
-        if gsum_value is not None:
-            self.add_sample(self.name + "_gsum", self._labels(labels), gsum_value, timestamp)
+        # Without a sum it cannot be written, and the writer says so.
+        gsum: float = gsum_value  # type: ignore[assignment]
+        self.add_sample(self.name + "_gsum", self._labels(labels), gsum, timestamp)
 
 
 class InfoMetricFamily(_LabelledFamily):

@@ -246,7 +246,7 @@ def shared_metric(
 
     metric = Metric(name, documentation, kind)
     metric.unit = unit
-    for suffix, labels, value in reading.samples(number, name, wrapper._use_created) or ():
+    for suffix, labels, value in reading.samples(number, name, wrapper.use_created()) or ():
         metric.add_sample(name + suffix, dict(labels), value)
     return metric
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVar
@@ -16,12 +15,13 @@ from .validation import _validate_exemplar, _validate_labelnames, _validate_metr
 T = TypeVar("T", bound="MetricWrapperBase")
 
 
-def _get_use_created() -> bool:
-    value = os.environ.get("PROMETHEUS_DISABLE_CREATED_SERIES", "")
-    return value.lower() not in ("true", "1", "t")
+def use_created() -> bool:
+    """Whether ``_created`` series are exposed."""
+    # Its place is prometheus_client's, where others set it.
+    from . import metrics
 
+    return metrics._use_created
 
-_use_created = _get_use_created()
 
 # Whether any exemplar was ever kept: looking for them costs a walk over all children.
 _has_exemplars = False
@@ -29,18 +29,6 @@ _has_exemplars = False
 # Tells a child, while it is made, whose child it is. Children are made through the public
 # constructor (a subclass may have its own), which has no place to say it.
 _making = threading.local()
-
-
-def disable_created_metrics() -> None:
-    """Stop exposing ``_created`` series."""
-    global _use_created
-    _use_created = False
-
-
-def enable_created_metrics() -> None:
-    """Expose ``_created`` series."""
-    global _use_created
-    _use_created = True
 
 
 def _make_exemplar(labels: dict[str, str], amount: float) -> Exemplar:
@@ -317,7 +305,7 @@ class MetricWrapperBase:
             return self.collect()
         metric = self._get_metric()
         exemplars = self._exemplars()
-        for suffix, labels, value in reading.samples(number, self._name, _use_created) or ():
+        for suffix, labels, value in reading.samples(number, self._name, use_created()) or ():
             exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
             metric.add_sample(self._name + suffix, dict(labels), value, None, exemplar)
         if self._has_functions:

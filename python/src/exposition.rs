@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use instrument::{
     Escaping, FamilyKind, FamilyReading, GroupReading, PlainSample, ReadLimits, Value,
 };
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -239,7 +239,12 @@ fn plain_sample(sample: &Bound<'_, PyAny>) -> PyResult<PlainSample> {
     let labels = sample.getattr(intern!(py, "labels"))?;
     let mut pairs = Vec::new();
     for (name, value) in labels.cast::<PyDict>()?.iter() {
-        pairs.push((lossy(&name.str()?), lossy(&value.str()?)));
+        let Ok(value) = value.cast::<PyString>() else {
+            // As prometheus_client does; a bucket of "None" is worse than an error that tells.
+            let message = format!("the value of label {name} is no text: {value}");
+            return Err(PyAttributeError::new_err(message));
+        };
+        pairs.push((lossy(&name.str()?), lossy(value)));
     }
     let name = sample.getattr(intern!(py, "name"))?;
     let timestamp = sample.getattr(intern!(py, "timestamp"))?;

@@ -32,7 +32,7 @@ pub(crate) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
 
 /// The Python package against its rivals, in one interpreter: `python/benches/bench_NAME.py`.
 fn python_script(ctx: &Context, name: &str) -> anyhow::Result<()> {
-    let venv = python::venv(ctx)?;
+    let venv = python::test_venv(ctx)?;
     products::develop(ctx, &venv, "release")?;
     let mut command = venv.command("python");
     command

@@ -12,6 +12,7 @@ from ..validation import _is_valid_legacy_labelname, _is_valid_legacy_metric_nam
 CONTENT_TYPE_LATEST = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CONTENT_TYPE_LATEST_2_0 = "application/openmetrics-text; version=2.0.0; charset=utf-8"
 
+ESCAPING_HEADER_TAG = "escaping"
 ALLOWUTF8 = "allow-utf-8"
 UNDERSCORES = "underscores"
 DOTS = "dots"

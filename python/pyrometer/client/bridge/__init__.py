@@ -1,0 +1,1 @@
+"""Sending metrics to other systems."""

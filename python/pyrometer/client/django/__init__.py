@@ -1,0 +1,5 @@
+"""Metrics over Django."""
+
+from .exposition import PrometheusDjangoView
+
+__all__ = ["PrometheusDjangoView"]

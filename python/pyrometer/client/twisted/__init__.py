@@ -1,0 +1,5 @@
+"""Metrics over Twisted."""
+
+from ._exposition import MetricsResource
+
+__all__ = ["MetricsResource"]
