@@ -95,12 +95,9 @@ __all__ = (
     "disable_created_metrics",
     "enable_created_metrics",
     "generate_latest",
-<<<<<<< HEAD
     "init",
-=======
     "install",
     "instance_ip_grouping_key",
->>>>>>> dropin
     "make_asgi_app",
     "make_wsgi_app",
     "push_to_gateway",
