@@ -34,6 +34,7 @@ from .registry import REGISTRY, CollectorRegistry
 
 if TYPE_CHECKING:
     from .exposition import MetricsHandler, start_http_server, start_wsgi_server
+    from .instrumentation import init
 
 
 def __getattr__(name: str) -> Any:
@@ -42,6 +43,10 @@ def __getattr__(name: str) -> Any:
         from . import exposition
 
         return getattr(exposition, name)
+    if name == "init":
+        from .instrumentation import init
+
+        return init
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -69,6 +74,7 @@ __all__ = (
     "disable_created_metrics",
     "enable_created_metrics",
     "generate_latest",
+    "init",
     "make_asgi_app",
     "make_wsgi_app",
     "start_http_server",

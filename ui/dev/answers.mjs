@@ -193,12 +193,17 @@ export function service(name, query) {
 
 const prom = (value) => (Number.isInteger(value) ? String(value) : value.toPrecision(8));
 
-export function queryRange(query) {
+/** How long a service of mode `young` has run, in seconds. */
+const YOUTH = 200;
+
+export function queryRange(query, mode) {
   const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(query.get(name)));
   if (!(step > 0) || (end - start) / step > 11000)
     return { error: 'exceeded maximum resolution of 11,000 points per timeseries' };
   const series = new Map();
+  const born = mode === 'young' ? seconds() - YOUTH : 0;
   for (let t = start; t <= Math.min(end, seconds()); t += step) {
+    if (t < born) continue;
     const values = evaluate(query.get('query'), t);
     if (values === null) return { result: [] };
     for (const [metric, value] of values) {
@@ -217,6 +222,9 @@ export function queryInstant(query) {
     value: [t, prom(value)],
   }));
 }
+
+/** As many as an installation of this kind is ever asked to show. */
+const CROWD = { alerts: 10_000, rules: 1_000, targets: 2_000 };
 
 const RUNBOOK = `# FlaskErrorRatioHigh
 
@@ -281,8 +289,8 @@ export function rules(mode) {
     });
   };
   const extra =
-    mode === 'many'
-      ? Array.from({ length: 40 }, (_, i) => ({
+    mode === 'many' || mode === 'crowd'
+      ? Array.from({ length: mode === 'crowd' ? CROWD.alerts : 40 }, (_, i) => ({
           labels: {
             alertname: 'QueueOld',
             job: `svc-${i}`,
@@ -291,7 +299,7 @@ export function rules(mode) {
           },
           annotations: { summary: `The oldest message in orders-${i} waits ${3 + i} min` },
           state: i % 5 === 0 ? 'pending' : 'firing',
-          activeAt: iso(t - i * 77),
+          activeAt: iso(t - (i % 900) * 77),
           value: String(180 + i * 60),
         }))
       : [];
@@ -372,6 +380,7 @@ export function rules(mode) {
           }),
           base('PythonRestartLoop', 'changes(process_start_time_seconds[10m]) > 3', {
             pack: 'python',
+            notEvaluable: 'no target exposes process_start_time_seconds',
           }),
           base('WorkersMissing', 'sum by (job) (pyrometer_workers) < 1', {
             health: 'unknown',
@@ -390,6 +399,9 @@ export function rules(mode) {
             state: extra.length > 0 ? 'firing' : 'inactive',
             duration: 120,
           }),
+          ...Array.from({ length: mode === 'crowd' ? CROWD.rules : 0 }, (_, i) =>
+            base(`Queue${i}Old`, `max(queue_oldest_seconds{queue="orders-${i}"}) > 120`, {}),
+          ),
           base(
             'CheckoutValue',
             'rate(my_app_cart_value_sum[5m]) / on (job) rate(checkouts_total[5m]) < 5',
@@ -498,6 +510,12 @@ export function targets(mode) {
         ],
       }),
       base('mailer', 'pid 5120', { lastSamples: 43 }),
+      ...Array.from({ length: mode === 'crowd' ? CROWD.targets : 0 }, (_, i) =>
+        base(`svc-${i % 7}`, `10.1.${i >> 8}.${i % 256}:9091`, {
+          kind: 'static',
+          ...(i % 97 === 0 && { health: 'down', lastError: 'connection refused' }),
+        }),
+      ),
     ],
   };
 }

@@ -1,5 +1,5 @@
 // Serves ui/dist and the contract of docs/api.md from made-up data, for work on the UI alone.
-//   node dev/fixture-server.mjs [--port 5190] [--mode lively|empty|many|slow|error|partial]
+//   node dev/fixture-server.mjs [--port 5190] [--mode lively|young|empty|many|crowd|slow|error|partial]
 // `POST /__mode/<name>` changes the mode while it runs.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -87,7 +87,7 @@ function answer(url, response, mode) {
         return fail(422, 'execution', 'the query took longer than 2 s');
       if (mode === 'partial' && query.get('query').includes('memory'))
         return fail(422, 'execution', 'the query needs more than 50,000,000 samples');
-      const { result, error } = answers.queryRange(query);
+      const { result, error } = answers.queryRange(query, mode);
       return error === undefined
         ? ok({ resultType: 'matrix', result })
         : fail(400, 'bad_data', error);

@@ -18,6 +18,7 @@ const CASES = [
   ['home-error', '/', 'error', { noisy: true }],
   ['home-loading', '/', 'slow', { at: 600 }],
   ['service', '/services/payments', 'lively', { full: true }],
+  ['service-young', '/services/cart', 'young'],
   ['service-fold', '/services/payments', 'lively'],
   ['service-hover', '/services/cart', 'lively', { act: (page) => page.mouse.move(700, 420) }],
   ['service-hour', '/services/storefront?range=6h', 'lively'],

@@ -120,7 +120,10 @@ function flaskRows(job, w) {
           unit: 'percentunit',
           width: 8,
           from_zero: true,
-          thresholds: [{ value: 0.05, severity: 'critical', name: 'limit 5 %' }],
+          thresholds: [
+            { value: 0.05, severity: 'critical', name: 'page' },
+            { value: 0.01, severity: 'warning', name: 'budget' },
+          ],
           queries: [
             {
               expr: known(
@@ -143,7 +146,7 @@ function flaskRows(job, w) {
           unit: 's',
           width: 8,
           from_zero: true,
-          thresholds: [{ value: 1, severity: 'warning', name: 'limit 1 s' }],
+          thresholds: [{ value: 1, severity: 'warning', name: 'slow' }],
           queries: [
             { expr: q(0.5), legend: 'p50', instant: false },
             { expr: q(0.95), legend: 'p95', instant: false },
@@ -252,7 +255,12 @@ function pythonRows(job, w) {
                     : rate(job, t) * 0.0061 + 0.02 * smooth(`${job}c`, t),
                 ],
               ]),
-              legend: 'CPU',
+              legend: 'used',
+              instant: false,
+            },
+            {
+              expr: known(`sum(pyrometer_workers{${sel}})`, (t) => (down(job, t) ? [] : [[{}, 2]])),
+              legend: 'workers',
               instant: false,
             },
           ],
@@ -300,13 +308,29 @@ function pythonRows(job, w) {
           ],
         },
         {
+          id: 'starts',
+          title: 'Process starts',
+          type: 'timeseries',
+          unit: 'short',
+          width: 6,
+          from_zero: true,
+          queries: [
+            {
+              expr: known(`sum(increase(pyrometer_process_starts_total{${sel}}[${w}]))`, (t) => [
+                [{}, t >= RESTART.to && t < RESTART.to + 60 ? 2 : 0],
+              ]),
+              legend: 'workers',
+              instant: false,
+            },
+          ],
+        },
+        {
           id: 'fds',
           title: 'Open files',
           type: 'timeseries',
           unit: 'short',
           width: 6,
           from_zero: true,
-          thresholds: [{ value: 900, severity: 'warning', name: 'limit 900' }],
           queries: [
             {
               expr: known(
@@ -314,6 +338,11 @@ function pythonRows(job, w) {
                 each((pid, t) => 14 + Math.round(5 * smooth(pid, t))),
               ),
               legend: '{{pid}}',
+              instant: false,
+            },
+            {
+              expr: known(`max(process_max_fds{${sel}})`, () => [[{}, 20_000]]),
+              legend: 'limit',
               instant: false,
             },
           ],

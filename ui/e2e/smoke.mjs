@@ -133,6 +133,11 @@ async function checkService(page) {
       { timeout },
     ),
   );
+  await checkCharts(page);
+}
+
+/** On a service's page: brush, crosshair, keys, tables. */
+async function checkCharts(page) {
   await expect('a brush zooms in, and its range is in the URL', async () => {
     const box = await page.locator('.chart .u-over').first().boundingBox();
     await page.mouse.move(box.x + box.width * 0.84, box.y + 60);
@@ -158,10 +163,69 @@ async function checkService(page) {
       { timeout },
     );
   });
+  await expect('an arrow key moves the crosshair, and the values are read out', async () => {
+    await page.mouse.move(2, 2);
+    const panel = page.locator('[data-panel]:has(.chart canvas)').first();
+    const said = panel.locator('[aria-live]');
+    await panel.focus();
+    await page.keyboard.press('ArrowLeft');
+    const first = await heard(said);
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction((before) => !document.body.innerText.includes(before), first);
+    const second = await heard(said);
+    await page.keyboard.press('Escape');
+    return first !== second;
+  });
   await expect('v shows tables in place of charts', async () => {
     await page.keyboard.press('v');
     await page.locator('.panel-table').first().waitFor({ timeout });
     await page.keyboard.press('v');
+  });
+}
+
+/** The time that a live region has read out, as soon as it says one. */
+async function heard(region) {
+  await region.filter({ hasText: /^\d\d:\d\d:\d\d\. / }).waitFor({ state: 'attached', timeout });
+  return (await region.textContent()).slice(0, '00:00:00'.length);
+}
+
+/** A finger on a phone: a brush zooms in, and up and down still scroll the page. */
+async function checkTouch(page) {
+  await page.goto(baseUrl);
+  const link = page.locator('table.services tr:has(.kpi-number) a[data-row]').first();
+  await link.waitFor({ timeout });
+  await page.goto(new URL(await link.getAttribute('href'), baseUrl).href);
+  const chart = page.locator('.chart .u-over').first();
+  await chart.waitFor({ timeout });
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
+  const touch = await page.context().newCDPSession(page);
+  const swipe = async (from, to) => {
+    const send = (type, ...touchPoints) =>
+      touch.send('Input.dispatchTouchEvent', { type, touchPoints });
+    await send('touchStart', from);
+    for (let i = 1; i <= 8; i += 1) {
+      const part = i / 8;
+      const x = from.x + (to.x - from.x) * part;
+      await send('touchMove', { x, y: from.y + (to.y - from.y) * part });
+    }
+    await send('touchEnd');
+  };
+  const start = { x: box.x + box.width * 0.3, y: box.y + box.height * 0.8 };
+  await expect('a finger that goes up over a chart scrolls the page', async () => {
+    const before = await page.evaluate(() => window.scrollY);
+    await swipe(start, { x: start.x, y: start.y - 160 });
+    await page.waitForFunction((y) => window.scrollY > y, before, { timeout });
+    return !page.url().includes('from=');
+  });
+  await expect('a finger that goes sideways over a chart zooms in', async () => {
+    await page.evaluate(() => window.scrollTo(0, 0));
+    await page.waitForFunction(() => window.scrollY === 0, undefined, { timeout });
+    await chart.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await chart.boundingBox();
+    const middle = y + height / 2;
+    await swipe({ x: x + width * 0.3, y: middle }, { x: x + width * 0.9, y: middle });
+    await page.waitForURL(/from=\d+&to=\d+/, { timeout });
   });
 }
 
@@ -203,6 +267,15 @@ for (const check of [checkHome, checkService, checkAlerts, checkTargets, checkKe
   await check(page).catch((error) => expect(check.name, () => Promise.reject(error)));
 }
 await context.close();
+
+const phone = await watchedPage(browser, baseUrl, {
+  viewport: SIZES.phone,
+  hasTouch: true,
+  isMobile: true,
+});
+await checkTouch(phone.page).catch((error) => expect('checkTouch', () => Promise.reject(error)));
+trouble.push(...phone.trouble);
+await phone.context.close();
 
 const PAGES = { home: '/', alerts: '/alerts', targets: '/targets' };
 

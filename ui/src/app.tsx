@@ -18,13 +18,13 @@ export function App() {
   const shortcuts = shortcutsOf(() => {
     help.value = true;
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the shortcuts never change
+  // No dependencies: the shortcuts never change.
   useEffect(() => listenKeys(shortcuts), []);
   useEffect(prefetchServicePage, []);
   // A new page begins at its top for the keyboard and for screen readers, too.
   const at = path.value;
   const before = useRef(at);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is read from a signal
+  // The path is read from a signal: what changes is in its value.
   useEffect(() => {
     if (before.current !== at) document.getElementById('main')?.focus({ preventScroll: true });
     before.current = at;

@@ -1,4 +1,4 @@
-import { cleanup, render, screen } from '@testing-library/preact';
+import { cleanup, render, screen, within } from '@testing-library/preact';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import alerts from '../../tests/api/alerts.json';
 import rules from '../../tests/api/rules.json';
@@ -75,6 +75,25 @@ test('Alerts shows every alert of the golden answer, and Deadman last', async ()
   expect(document.querySelectorAll('table.alerts:not(.rules-table) tr.row')).toHaveLength(
     raised.length,
   );
+});
+
+test('a rule that can say nothing yet is not shown as armed, and says what it waits for', async () => {
+  serve({ '/api/v1/rules': rules.data });
+  render(<AlertsPage />);
+  const waiting = rules.data.groups.flatMap((group) =>
+    group.rules.flatMap((rule) => ('notEvaluable' in rule ? [rule] : [])),
+  );
+  expect(waiting.length).toBeGreaterThan(0);
+  await screen.findByRole('heading', { name: 'Alerts' });
+  const table = document.querySelector<HTMLElement>('.rules-table');
+  for (const { name, notEvaluable } of waiting) {
+    const row = within(table as HTMLElement)
+      .getByTitle(name)
+      .closest('tr');
+    expect(row?.textContent).toContain('Says nothing yet');
+    expect(row?.textContent).toContain(notEvaluable);
+    expect(row?.className).not.toContain('good');
+  }
 });
 
 test('the page of a service has all panels of the golden answer', async () => {

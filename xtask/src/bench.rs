@@ -32,7 +32,7 @@ pub(crate) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
 
 /// The Python client against prometheus_client, in one interpreter.
 fn client(ctx: &Context) -> anyhow::Result<()> {
-    let venv = python::venv(ctx)?;
+    let venv = python::test_venv(ctx)?;
     products::develop(ctx, &venv, "release")?;
     let mut command = venv.command("python");
     command

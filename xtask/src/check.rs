@@ -42,7 +42,7 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     test.args(["test", "--locked", "--workspace"]);
     ctx.steps.loud("cargo test", &mut test)?;
 
-    let venv = python::venv(ctx)?;
+    let venv = python::test_venv(ctx)?;
     products::develop(ctx, &venv, PROFILE)?;
     mypy(ctx, &venv)?;
     pytest(ctx, &venv, "python")?;

@@ -50,17 +50,32 @@ impl Venv {
     }
 }
 
-/// The project's environment, made and filled as needed.
+/// The project's environment with what builds the package and what the shop needs.
 pub(crate) fn venv(ctx: &Context) -> anyhow::Result<Venv> {
     let venv = create(ctx, &ctx.root.join(".venv"))?;
-    let lists = [
-        ctx.root.join("xtask/requirements.txt"),
-        ctx.root.join("examples/shop/requirements.txt"),
-    ];
-    let stamp = Stamp::new(venv.dir.join(".xtask-requirements"), &lists, "")?;
+    let lists = ["xtask/requirements.txt", "examples/shop/requirements.txt"];
+    install(ctx, &venv, "the Python packages", &lists)?;
+    Ok(venv)
+}
+
+/// The same with what tests and benchmarks need; who only wants the demo need not wait for it.
+pub(crate) fn test_venv(ctx: &Context) -> anyhow::Result<Venv> {
+    let venv = venv(ctx)?;
+    let lists = ["python/tests/requirements.txt"];
+    install(ctx, &venv, "the tests' Python packages", &lists)?;
+    Ok(venv)
+}
+
+fn install(ctx: &Context, venv: &Venv, what: &str, lists: &[&str]) -> anyhow::Result<()> {
+    let lists: Vec<PathBuf> = lists.iter().map(|list| ctx.root.join(list)).collect();
+    let mark = format!(
+        ".xtask-{}",
+        what.replace(|c: char| !c.is_alphanumeric(), "-")
+    );
+    let stamp = Stamp::new(venv.dir.join(mark), &lists, "")?;
     if stamp.is_fresh() {
-        ctx.steps.skipped("Python packages", "unchanged");
-        return Ok(venv);
+        ctx.steps.skipped(what, "unchanged");
+        return Ok(());
     }
     let mut command = venv.command("python");
     command.args(["-m", "pip", "install", "--disable-pip-version-check"]);
@@ -68,9 +83,8 @@ pub(crate) fn venv(ctx: &Context) -> anyhow::Result<Venv> {
         command.arg("-r").arg(list);
     }
     ctx.steps
-        .quiet("install the Python packages into .venv", &mut command)?;
-    stamp.record()?;
-    Ok(venv)
+        .quiet(&format!("install {what} into .venv"), &mut command)?;
+    stamp.record()
 }
 
 /// An environment of its own in `dir`, which is made anew when its Python is gone.

@@ -4,8 +4,9 @@
 //! disk, no network.
 
 pub mod pack;
+mod reader;
 pub mod rules;
 pub mod template;
-mod yaml;
+pub mod yaml;
 
-pub use yaml::{Mistake, Problem, YAML_BYTES_MAX};
+pub use reader::{Mistake, Problem, YAML_BYTES_MAX};

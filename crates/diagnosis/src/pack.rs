@@ -12,13 +12,16 @@ mod query;
 
 use std::collections::BTreeMap;
 
+use crate::reader::Problem;
 use crate::rules::{Rule, RuleGroup};
-use crate::yaml::Problem;
 
 pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
 pub use detect::{Detection, EVIDENCE_SERIES_MAX, JobSeries, SeriesIndex, detect};
 pub use embedded::embedded;
 pub use query::{QueryScope, QueryText};
+
+/// The annotation of an alert that names the KPI it is about.
+pub const KPI_ANNOTATION: &str = "kpi";
 
 /// A loaded pack: every query in it parses, every name in it is defined.
 #[derive(Clone, Debug)]

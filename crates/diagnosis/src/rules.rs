@@ -36,7 +36,7 @@ pub struct RuleGroup {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Where it begins in its file, from 1.
-    pub line: u64,
+    pub line: usize,
     pub kind: RuleKind,
     pub expr: Expr,
     /// As it stands in the file.

@@ -22,7 +22,6 @@ use axum::routing::{get, post};
 
 use self::answer::ApiError;
 pub(crate) use self::params::parse_time;
-pub(crate) use self::time::format_rfc3339;
 use crate::app::App;
 use crate::ui;
 

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Monitoring for Python services: finds, scrapes, stores, queries, judges and shows.
 #[derive(Debug, Parser)]
-#[command(name = "pyrometer", version, about, disable_help_subcommand = true)]
+#[command(name = "pyrometer", version, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,8 +1,8 @@
 //! The configuration: `prometheus.yml` as it is, read once, all problems at once.
 //!
-//! The file becomes a tree that knows its lines ([`yaml`]); [`Config::read`] is the one door from
-//! there to a configuration that can run. What Prometheus knows and we do not is ignored with a
-//! word about it; what nobody knows is an error.
+//! The file becomes a tree that knows its lines ([`diagnosis::yaml`]); [`Config::read`] is the one
+//! door from there to a configuration that can run. What Prometheus knows and we do not is ignored
+//! with a word about it; what nobody knows is an error.
 
 mod auth;
 mod glob;
@@ -13,12 +13,12 @@ mod scrape;
 mod secret;
 mod section;
 mod unsupported;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diagnosis::yaml::{self, NODES_MAX, Node};
 use model::Labels;
 
 pub(crate) use auth::{Auth, Given, Tls};
@@ -29,7 +29,6 @@ pub(crate) use scrape::{
 };
 pub(crate) use secret::Secret;
 use section::Section;
-pub(crate) use yaml::{Field, NODES_MAX, Node, Value, parse as parse_yaml};
 
 /// Prometheus's defaults for a file that names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -121,7 +120,7 @@ impl Config {
     /// There is a configuration exactly when no problem is an error.
     pub(crate) fn read(text: &str, folder: &Path) -> (Option<Self>, Vec<Problem>) {
         let mut problems = Problems::default();
-        let root = match parse_yaml(text, NODES_MAX) {
+        let root = match yaml::parse(text, NODES_MAX) {
             Ok(root) => root,
             Err(error) => {
                 problems.error(error.line, error.reason);
@@ -233,8 +232,8 @@ pub(crate) fn relabel_rules_from(
     text: &str,
 ) -> Result<Vec<crate::relabel::RelabelRule>, Vec<Problem>> {
     let mut problems = Problems::default();
-    let node = parse_yaml(text, NODES_MAX).expect("the test's YAML");
-    let Value::List(items) = &node.value else {
+    let node = yaml::parse(text, NODES_MAX).expect("the test's YAML");
+    let yaml::Value::List(items) = &node.value else {
         panic!("{text} is no list");
     };
     let rules = relabel::read_rules(items, "the test", &mut problems);

@@ -27,6 +27,7 @@ use tracing::{error, warn};
 pub(crate) use self::detections::Detections;
 pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
 use crate::app::App;
+use crate::self_metrics::RuleGauges;
 
 /// Groups that are evaluated at once. Two keep one heavy group from holding up all others and
 /// leave a core of a small machine to scrapes and queries.
@@ -99,6 +100,20 @@ impl Judge {
             );
         }
         alerts
+    }
+
+    /// What the server shows of judging at its own `/metrics`.
+    pub(crate) fn gauges(&self) -> RuleGauges {
+        let alerts = self.alerts();
+        let in_state = |name: &str| {
+            let in_state = alerts.iter().filter(|alert| alert.state.name() == name);
+            in_state.count()
+        };
+        RuleGauges {
+            groups: self.groups().iter().map(|group| group.gauges()).collect(),
+            alerts_pending: in_state("pending"),
+            alerts_firing: in_state("firing"),
+        }
     }
 
     /// Evaluates until `cancel`.
@@ -266,8 +281,13 @@ async fn group_loop(
                 work.await
             }
         };
-        if let Err(panicked) = ended {
-            error!(group = group.name(), %panicked, "evaluation ended");
+        match ended {
+            Ok(()) => {
+                for rule in &group.report().rules {
+                    app.metrics.rule_evaluated(rule.took);
+                }
+            }
+            Err(panicked) => error!(group = group.name(), %panicked, "evaluation ended"),
         }
     }
 }

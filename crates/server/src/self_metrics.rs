@@ -1,5 +1,7 @@
 //! What the server counts of itself, shown at `/metrics`.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,6 +11,7 @@ use std::time::Duration;
 use model::{Timestamp, format_float};
 use store::{Appended, Stats};
 
+pub(crate) use self::rules::{GroupGauges, RuleGauges};
 use crate::scrape::Digest;
 
 /// Counters of the whole process. Relaxed everywhere: each number stands for itself.
@@ -25,6 +28,7 @@ pub(crate) struct SelfMetrics {
     syncs_failed: AtomicU64,
     scrape_seconds: Histogram,
     query_seconds: Histogram,
+    rule_seconds: Histogram,
     /// 1 or 0; 1 also where there is no file.
     config_good: AtomicI64,
     config_read_ms: AtomicI64,
@@ -49,6 +53,7 @@ pub(crate) struct Gauges {
     pub(crate) targets_up: usize,
     pub(crate) targets: usize,
     pub(crate) queries_running: usize,
+    pub(crate) rules: RuleGauges,
     pub(crate) started: Timestamp,
 }
 
@@ -74,6 +79,10 @@ impl SelfMetrics {
 
     pub(crate) fn queried(&self, duration: Duration) {
         self.query_seconds.observe(duration);
+    }
+
+    pub(crate) fn rule_evaluated(&self, duration: Duration) {
+        self.rule_seconds.observe(duration);
     }
 
     pub(crate) fn config_read(&self, good: bool, now: Timestamp) {
@@ -113,6 +122,19 @@ impl SelfMetrics {
         );
         self.render_scrapes(&mut page);
         render_store(&mut page, &gauges.store);
+        self.render_config(&mut page, gauges);
+        self.render_queries(&mut page, gauges);
+        rules::render_rules(&mut page, &gauges.rules);
+        page.histogram(
+            "pyrometer_rule_evaluation_duration_seconds",
+            "How long the evaluation of a rule took.",
+            &self.rule_seconds,
+        );
+        render_process(&mut page, gauges.started);
+        page.text
+    }
+
+    fn render_config(&self, page: &mut Page, gauges: &Gauges) {
         page.plain(
             "pyrometer_targets",
             "gauge",
@@ -137,6 +159,9 @@ impl SelfMetrics {
             "When the configuration was last read with success.",
             self.config_read_ms.load(Ordering::Relaxed) as f64 / 1000.0,
         );
+    }
+
+    fn render_queries(&self, page: &mut Page, gauges: &Gauges) {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let rows: Vec<(String, f64)> = requests
             .iter()
@@ -165,8 +190,6 @@ impl SelfMetrics {
             "How long queries took, waiting for a free slot included.",
             &self.query_seconds,
         );
-        render_process(&mut page, gauges.started);
-        page.text
     }
 
     fn render_scrapes(&self, page: &mut Page) {
@@ -402,6 +425,21 @@ mod tests {
             targets_up: 1,
             targets: 2,
             queries_running: 0,
+            rules: RuleGauges {
+                groups: vec![GroupGauges {
+                    file: "a \"quoted\" \\file".to_owned(),
+                    name: "g".to_owned(),
+                    rules: 2,
+                    interval: Duration::from_secs(15),
+                    evaluations: 6,
+                    failures: 1,
+                    missed: 0,
+                    evaluated_at: Some(Timestamp::from_millis(7500)),
+                    took: Duration::from_millis(20),
+                }],
+                alerts_pending: 1,
+                alerts_firing: 0,
+            },
             started: Timestamp::from_millis(5000),
         };
         let exposition = parse(metrics.render(&gauges).as_bytes(), Format::Text);
@@ -414,6 +452,16 @@ mod tests {
             found.unwrap_or_else(|| panic!("{text}")).1
         };
         assert_eq!(value("process_start_time_seconds"), 5.0);
+        let group = r#"{rule_group="a \"quoted\" \\file;g"}"#;
+        for (metric, expected) in [
+            ("rule_evaluations_total", 6.0),
+            ("rule_evaluation_failures_total", 1.0),
+            ("rule_group_last_evaluation_timestamp_seconds", 7.5),
+            ("rule_group_last_duration_seconds", 0.02),
+        ] {
+            assert_eq!(value(&format!("pyrometer_{metric}{group}")), expected);
+        }
+        assert_eq!(value("pyrometer_alerts{state=\"pending\"}"), 1.0);
         assert_eq!(
             value("pyrometer_query_duration_seconds_bucket{le=\"0.01\"}"),
             1.0

@@ -35,7 +35,7 @@ pub(crate) enum Source {
     /// A process group's segments, read from its folder.
     Segments { dir: PathBuf },
     /// A process group that is gone and was expected to live.
-    Gone { since: Timestamp },
+    Gone,
 }
 
 /// How a target was found.

@@ -34,6 +34,8 @@ export type AlertingRule = RuleCommon & {
   pack?: string;
   /** A text, or the address of one. */
   runbook?: string;
+  /** What the rule waits for before it can say anything. */
+  notEvaluable?: string;
 };
 
 export type RecordingRule = RuleCommon & { type: 'recording' };

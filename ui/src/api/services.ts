@@ -10,6 +10,8 @@ export type ServiceAlert = {
   state: 'firing' | 'pending';
   active_at_ms: number;
   summary: string | null;
+  /** The KPI that it is about. */
+  kpi: KpiName | null;
   value: number | null;
 };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { digits, plural, whole } from './number';
-import { speakText, valueTicks } from './units';
+import { speakBrief, speakText, tickSteps, valueTicks } from './units';
 
 const check = (value: number | null, unit: string, expected: string) =>
   expect(speakText(value, unit).replace('\u00a0', ' ')).toBe(expected);
@@ -66,6 +66,19 @@ test('all ticks of an axis share a unit and enough decimals to differ', () => {
 
 test('a long unit stands on the topmost tick only', () =>
   checkTicks([0, 0.1, 0.2], 'cores', '0 | 0.1 | 0.2 cores'));
+
+test('counts have whole ticks, shares of one have not', () => {
+  expect(tickSteps('short', 1).every(Number.isInteger)).toBe(true);
+  expect(tickSteps('short', 20_000)).toContain(5_000);
+  expect(tickSteps('short', 0.9)).toContain(0.25);
+  expect(tickSteps('cores', 2)).toContain(0.5);
+});
+
+test('a legend leaves long units to the axis', () => {
+  expect(speakBrief(0.021, 'cores')).toBe('0.021');
+  expect(speakBrief(1_200, 'ops')).toBe('1.2\u00a0k');
+  expect(speakBrief(0.34, 's')).toBe('340\u00a0ms');
+});
 
 test('an axis of nothing but zero has a label', () => checkTicks([0], 's', '0 ms'));
 

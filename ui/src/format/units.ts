@@ -34,6 +34,11 @@ export function speakText(value: number | null | undefined, unit: string): strin
   return spoken.unit === '' ? spoken.number : `${spoken.number}\u00a0${spoken.unit.trim()}`;
 }
 
+/** For a legend, whose axis says the unit: a long one on every line cuts the names. */
+export function speakBrief(value: number | null | undefined, unit: string): string {
+  return speakText(value, unit === 'cores' || unit === 'ops' ? 'short' : unit);
+}
+
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 const DECIMAL_STEPS = Array.from({ length: 13 }, (_, i) => i - 9).flatMap((power) =>
@@ -47,10 +52,16 @@ const SECOND_STEPS = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].map((days) => days * 86_400),
 ];
 
-/** How far apart the ticks of an axis may be; undefined leaves it to round decimal numbers. */
-export function tickSteps(unit: string): number[] | undefined {
+const WHOLE_STEPS = DECIMAL_STEPS.filter(Number.isInteger);
+
+/**
+ * How far apart the ticks of an axis may be that reaches to `largest`. What has no unit is a count,
+ * and there is no half worker; what stays below one is a share after all.
+ */
+export function tickSteps(unit: string, largest: number): number[] {
   if (unit === 'bytes') return BINARY_STEPS;
-  return unit === 's' ? SECOND_STEPS : undefined;
+  if (unit === 's') return SECOND_STEPS;
+  return (unit === 'short' || unit === '') && largest >= 1 ? WHOLE_STEPS : DECIMAL_STEPS;
 }
 
 const SUFFIX_SHORT = 3;

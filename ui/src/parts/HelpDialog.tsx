@@ -40,7 +40,8 @@ export function HelpDialog({
       </dl>
       <p class="dim small">
         In a chart: drag to zoom, double-click to go back, click a name in its legend to see it
-        alone.
+        alone. With the focus on a panel, <kbd>←</kbd> and <kbd>→</kbd> move the crosshair by a
+        point, with <kbd>Shift</kbd> by ten.
       </p>
     </dialog>
   );

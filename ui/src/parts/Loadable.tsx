@@ -92,7 +92,7 @@ export function SkeletonRows({ rows, height = 40 }: { rows: number; height?: num
   return (
     <div aria-hidden="true">
       {Array.from({ length: rows }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: bars have no other identity
+        // Bars have no other identity than their place.
         <div key={i} class="skeleton-row" style={{ height: `${height}px` }}>
           <span class="bar" style={{ width: `${120 + ((i * 37) % 90)}px` }} />
           <span class="bar grow" />

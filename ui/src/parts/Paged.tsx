@@ -8,14 +8,17 @@ const PAGE = 200;
 /** A list that never draws thousands of rows at once: the first 200, then more on demand. */
 export function Paged<T>({
   items,
+  atLeast = 0,
   children,
 }: {
   items: T[];
+  /** How many must be shown: a link may open a row far down. */
+  atLeast?: number;
   /** Draws the rows; `more` belongs below them and is null when all are shown. */
   children: (shown: T[], more: ComponentChildren) => ComponentChildren;
 }) {
   const count = useSignal(PAGE);
-  const shown = items.slice(0, count.value);
+  const shown = items.slice(0, Math.max(count.value, Math.ceil(atLeast / PAGE) * PAGE));
   const more =
     shown.length < items.length ? (
       <p class="none">
@@ -24,7 +27,7 @@ export function Paged<T>({
           type="button"
           class="text-button"
           onClick={() => {
-            count.value += PAGE;
+            count.value = shown.length + PAGE;
           }}
         >
           Show more
@@ -32,4 +35,16 @@ export function Paged<T>({
       </p>
     ) : null;
   return <>{children(shown, more)}</>;
+}
+
+/** Items by what they have in common, in the order in which each first came. */
+export function grouped<T, K>(items: T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
 }

@@ -8,7 +8,7 @@ export function PromQL({ expr }: { expr: string }) {
         kind === 'plain' ? (
           text
         ) : (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the place is a token's identity
+          // The place is a token's identity.
           <span key={i} class={`pq-${kind}`}>
             {text}
           </span>

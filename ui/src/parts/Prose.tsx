@@ -10,7 +10,7 @@ export function Prose({ text }: { text: string }) {
         .map((block) => block.trim())
         .filter((block) => block !== '')
         .map((block, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the text does not change its order
+          // The text does not change its order.
           <Block key={i} block={block} />
         ))}
     </div>
@@ -51,14 +51,14 @@ export function Inline({ text }: { text: string }) {
   return (
     <>
       {text.split(/(`[^`\n]+`|\*\*[^*\n]+\*\*|https?:\/\/[^\s<>"')\]]+)/).map((piece, i) => {
-        // biome-ignore lint/suspicious/noArrayIndexKey: the place is a piece's identity
+        // The place is a piece's identity.
         if (/^`.+`$/.test(piece)) return <code key={i}>{piece.slice(1, -1)}</code>;
-        // biome-ignore lint/suspicious/noArrayIndexKey: the place is a piece's identity
+        // The place is a piece's identity.
         if (/^\*\*.+\*\*$/.test(piece)) return <strong key={i}>{piece.slice(2, -2)}</strong>;
         const href = safeHref(piece);
         if (href === null) return piece;
         return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the place is a piece's identity
+          // The place is a piece's identity.
           <a key={i} href={href} target="_blank" rel="noopener noreferrer">
             {piece}
           </a>

@@ -30,7 +30,7 @@ function shareLink(): string {
 export function RangePicker() {
   const box = useRef<HTMLDivElement>(null);
   const open = pickerOpen.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the listeners live while it is open
+  // The listeners live while it is open.
   useEffect(() => {
     if (!open) return undefined;
     const picker = box.current?.querySelector('.picker');

@@ -1,4 +1,4 @@
-import { speakText } from '../format/units';
+import { speakBrief } from '../format/units';
 import { type ChartSeries, largest, newest } from './chartData';
 
 /** The legend of a chart: each series' value at the crosshair, else its newest, and its maximum. */
@@ -9,6 +9,7 @@ export function SeriesTable({
   atText,
   nearest,
   isOff,
+  isBeyond,
   onPick,
 }: {
   series: ChartSeries[];
@@ -18,6 +19,8 @@ export function SeriesTable({
   atText: string;
   nearest: string | null;
   isOff: (name: string) => boolean;
+  /** Whether it lies above what the chart shows. */
+  isBeyond: (name: string) => boolean;
   /** `add` when the user holds Ctrl or Cmd. */
   onPick: (name: string, add: boolean) => void;
 }) {
@@ -50,12 +53,18 @@ export function SeriesTable({
                 >
                   <span class="swatch" style={{ background: `var(${one.colour})` }} />
                   <span class="cut">{one.name}</span>
+                  {isBeyond(one.name) && (
+                    <span class="faint" title="Above what the chart shows">
+                      <span aria-hidden="true">↑</span>
+                      <span class="hidden">above the chart</span>
+                    </span>
+                  )}
                 </button>
               </td>
               <td class="num">
-                {speakText(at === null ? newest(one.values) : one.values[at], unit)}
+                {speakBrief(at === null ? newest(one.values) : one.values[at], unit)}
               </td>
-              <td class="num dim">{speakText(largest(one.values), unit)}</td>
+              <td class="num dim">{speakBrief(largest(one.values), unit)}</td>
             </tr>
           ))}
         </tbody>

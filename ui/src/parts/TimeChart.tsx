@@ -6,16 +6,27 @@ import { timeTicks } from '../format/time';
 import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
+import { drawMarks, drawSpans, drawThresholds, FONT, type Span } from './chartMarks';
+import {
+  brushByTouch,
+  chartLeaves,
+  leads,
+  moveByKeys,
+  noteTime,
+  pointerEnters,
+  pointerLeaves,
+  restoreCrosshair,
+  shareCrosshair,
+} from './crosshair';
 import { paint } from './paint';
-
-/** A tinted stretch of time (an alert) in Unix seconds. */
-export type Span = { from: number; to: number; colour: string };
 
 export type Cursor = {
   /** Index into the times; null when the pointer is on no chart. */
   at: number | null;
   /** The series nearest to the pointer, if it is on this chart. */
   nearest: number | null;
+  /** Whether this chart's reader moves it by keys, so that the values are to be read out. */
+  byKeys: boolean;
 };
 
 export type TimeChartProps = {
@@ -40,7 +51,9 @@ export type TimeChartProps = {
 
 // A click trembles by a pixel or two; a brush is wider.
 const BRUSH_MIN_PX = 5;
-const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
+const PADDING_PX = 8;
+// The mean width of a figure in the font of the axes.
+const GLYPH_PX = 6.5;
 
 /** The one chart over time, and the only place that knows uPlot. All charts share a crosshair. */
 export function TimeChart(props: TimeChartProps) {
@@ -51,13 +64,13 @@ export function TimeChart(props: TimeChartProps) {
   latest.current = props;
 
   const names = useMemo(
-    () => JSON.stringify(props.series.map(({ name, colour }) => [name, colour])),
+    () => JSON.stringify(props.series.map(({ name, colour, beyond }) => [name, colour, beyond])),
     [props.series],
   );
   const { unit, stack, fromZero, height, thresholds } = props;
   const shape = JSON.stringify([drawnTheme(), unit, stack, fromZero, height, thresholds, names]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the shape stands for what is drawn
+  // The shape stands for all that is drawn; the rest is read through `latest`.
   useEffect(() => {
     const element = box.current;
     if (element === null) return undefined;
@@ -67,7 +80,11 @@ export function TimeChart(props: TimeChartProps) {
       element,
     );
     plot.current = made;
-    placeCrosshair(made, pointer.current);
+    const undo = [shareCrosshair(made), brushByTouch(made, element)];
+    // The panel around the chart has the focus, so that its keys and the chart's are one.
+    const panel = element.closest<HTMLElement>('[data-panel]');
+    if (panel !== null) undo.push(moveByKeys(made, element, panel));
+    restoreCrosshair(made, pointer.current);
     const resize = new ResizeObserver(() => {
       if (element.clientWidth > 0) {
         made.setSize({ width: element.clientWidth, height: latest.current.height });
@@ -76,17 +93,23 @@ export function TimeChart(props: TimeChartProps) {
     resize.observe(element);
     return () => {
       resize.disconnect();
+      for (const one of undo) one();
       made.destroy();
       plot.current = null;
     };
   }, [shape]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new data alone must not build anew
+  useEffect(() => {
+    const element = box.current;
+    return () => chartLeaves(element);
+  }, []);
+
+  // New data alone must not build anew.
   useEffect(() => {
     const made = plot.current;
     if (made === null) return;
     made.batch(() => made.setData(dataOf(props)));
-    placeCrosshair(made, pointer.current);
+    restoreCrosshair(made, pointer.current);
   }, [props.times, props.series, props.bounds.start, props.bounds.end]);
 
   return (
@@ -94,26 +117,13 @@ export function TimeChart(props: TimeChartProps) {
       ref={box}
       class="chart"
       style={{ height: `${props.height}px` }}
-      onPointerLeave={() => {
-        crosshair = null;
+      onPointerEnter={(event) => pointerEnters(event.currentTarget)}
+      onPointerLeave={(event) => {
+        // A finger that is lifted leaves what it pointed at to be read.
+        if (event.pointerType !== 'touch') pointerLeaves(event.currentTarget);
       }}
     />
   );
-}
-
-/** The time under the pointer, in Unix seconds, in whichever chart that is. */
-let crosshair: number | null = null;
-
-/**
- * Puts the crosshair back after new data or a new plot: in the chart under the pointer to where the
- * pointer rests, in all others to the same time.
- */
-function placeCrosshair(u: uPlot, pointer: { left: number; top: number }): void {
-  if (u.root.matches(':hover')) {
-    if (pointer.left >= 0) u.setCursor(pointer);
-  } else if (crosshair !== null) {
-    u.setCursor({ left: u.valToPos(crosshair, 'x'), top: 0 });
-  }
 }
 
 type Latest = { readonly current: TimeChartProps };
@@ -127,13 +137,12 @@ function dataOf({ times, series, stack }: TimeChartProps): uPlot.AlignedData {
 function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Options {
   const { series, unit, stack, fromZero, thresholds, height } = latest.current;
   const axis = { stroke: paint('--text-3'), font: FONT, ticks: { show: false } };
-  const steps = tickSteps(unit);
   const grid = { stroke: paint('--grid'), width: 1 };
   return {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, PADDING_PX, 0, 0],
     scales: {
       x: { time: true, range: () => [latest.current.bounds.start, latest.current.bounds.end] },
       y: { range: (_, min, max) => valueRange(min, max, fromZero || stack, thresholds) },
@@ -145,20 +154,17 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
         size: 24,
         gap: 6,
         space: 72,
-        values: (_, splits, __, ___, step) =>
-          timeTicks(
-            splits.map((at) => at * 1000),
-            step * 1000,
-          ),
+        values: timeLabels,
       },
       {
         ...axis,
         grid,
         gap: 8,
         space: 28,
-        size: (_, labels) => Math.max(48, ...(labels ?? []).map((text) => text.length * 6.5 + 14)),
+        size: (_, labels) =>
+          Math.max(48, ...(labels ?? []).map((text) => text.length * GLYPH_PX + 14)),
         values: (_, splits) => valueTicks(splits, unit),
-        ...(steps && { incrs: steps }),
+        incrs: (_, __, min, max) => tickSteps(unit, Math.max(-min, max)),
       },
     ],
     series: [{}, ...series.map((one, i) => lineOf(one, stack, i, series.length))],
@@ -184,6 +190,24 @@ function optionsOf(latest: Latest, pointer: Pointer, width: number): uPlot.Optio
   };
 }
 
+/** The times below the chart, but for one that its right edge would cut. */
+function timeLabels(
+  u: uPlot,
+  splits: number[],
+  _axis: number,
+  _space: number,
+  step: number,
+): string[] {
+  const texts = timeTicks(
+    splits.map((at) => at * 1000),
+    step * 1000,
+  );
+  const end = u.valToPos(u.scales.x?.max ?? 0, 'x') + PADDING_PX;
+  return texts.map((text, i) =>
+    u.valToPos(splits[i] ?? 0, 'x') + (text.length * GLYPH_PX) / 2 > end ? '' : text,
+  );
+}
+
 function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPlot.Series {
   const alone = count === 1;
   return {
@@ -191,6 +215,7 @@ function lineOf(one: ChartSeries, stack: boolean, i: number, count: number): uPl
     stroke: paint(one.colour),
     width: 1.5,
     spanGaps: false,
+    auto: one.beyond !== true,
     ...(((stack && i === 0) || (alone && !stack)) && {
       fill: paint(one.colour, stack ? 0.22 : 0.1),
     }),
@@ -215,7 +240,7 @@ function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
     draw: [
       (u) => {
         drawMarks(u, latest.current.marks);
-        drawThresholds(u, latest.current.thresholds);
+        drawThresholds(u, latest.current.thresholds, latest.current.unit);
       },
     ],
     setCursor: [
@@ -223,9 +248,11 @@ function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
         pointer.current = { left: u.cursor.left ?? -1, top: u.cursor.top ?? -1 };
         const at =
           u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null;
-        const here = u.root.matches(':hover');
-        if (here) crosshair = at === null ? null : (u.data[0][at] ?? null);
-        latest.current.onCursor({ at, nearest: here && at !== null ? nearestTo(u, at) : null });
+        const by = leads(u);
+        // Keys choose a time, not a place: new data under the place must not move it.
+        if (by === 'pointer') noteTime(at === null ? null : (u.data[0][at] ?? null));
+        const nearest = by !== null && at !== null ? nearestTo(u, at) : null;
+        latest.current.onCursor({ at, nearest, byKeys: by === 'keys' });
       },
     ],
     setSelect: [
@@ -257,65 +284,4 @@ function nearestTo(u: uPlot, at: number): number | null {
     }
   }
   return nearest;
-}
-
-function drawSpans(u: uPlot, spans: Span[]): void {
-  for (const { from, to, colour } of spans) {
-    const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);
-    const right = Math.min(u.valToPos(to, 'x', true), u.bbox.left + u.bbox.width);
-    if (right <= left) continue;
-    u.ctx.fillStyle = paint(colour, 0.07);
-    u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
-  }
-}
-
-function drawMarks(u: uPlot, marks: number[]): void {
-  for (const at of marks) {
-    const x = Math.round(u.valToPos(at, 'x', true));
-    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-    line(u, '--text-3', [3, 3], x, u.bbox.top, x, u.bbox.top + u.bbox.height);
-  }
-}
-
-function drawThresholds(u: uPlot, thresholds: Threshold[]): void {
-  const ratio = devicePixelRatio;
-  // Names of lines that lie close stand side by side, or neither could be read.
-  let beside = { y: Number.NEGATIVE_INFINITY, right: 0 };
-  for (const { value, severity, name } of thresholds) {
-    const y = Math.round(u.valToPos(value, 'y', true));
-    if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
-    const colour = severity === 'critical' ? '--critical' : '--warning';
-    line(u, colour, [], u.bbox.left, y, u.bbox.left + u.bbox.width, y);
-    u.ctx.save();
-    u.ctx.font = FONT.replace('12px', `${11 * ratio}px`);
-    u.ctx.fillStyle = paint(`${colour}-text`);
-    u.ctx.textAlign = 'right';
-    const above = y - u.bbox.top > 16 * ratio;
-    u.ctx.textBaseline = above ? 'bottom' : 'top';
-    const close = Math.abs(y - beside.y) < 14 * ratio;
-    const right = close ? beside.right : u.bbox.left + u.bbox.width - 4 * ratio;
-    u.ctx.fillText(name, right, y + (above ? -2 : 3) * ratio);
-    beside = { y, right: right - u.ctx.measureText(name).width - 10 * ratio };
-    u.ctx.restore();
-  }
-}
-
-function line(
-  u: uPlot,
-  colour: string,
-  dash: number[],
-  fromX: number,
-  fromY: number,
-  toX: number,
-  toY: number,
-): void {
-  u.ctx.save();
-  u.ctx.strokeStyle = paint(colour);
-  u.ctx.lineWidth = devicePixelRatio;
-  u.ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
-  u.ctx.beginPath();
-  u.ctx.moveTo(fromX, fromY);
-  u.ctx.lineTo(toX, toY);
-  u.ctx.stroke();
-  u.ctx.restore();
 }

@@ -3,8 +3,7 @@ import { clockShort, day } from '../format/time';
 
 /** What the charts show: the last so many seconds, or from one time to another. */
 export type Range =
-  | { kind: 'relative'; seconds: number }
-  | { kind: 'absolute'; fromMs: number; toMs: number };
+  { kind: 'relative'; seconds: number } | { kind: 'absolute'; fromMs: number; toMs: number };
 
 export const DEFAULT_RANGE: Range = { kind: 'relative', seconds: 900 };
 

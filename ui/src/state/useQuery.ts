@@ -73,7 +73,7 @@ export function useQuery<T>(
 ): { remote: ReadonlySignal<Remote<T>>; again: () => void } {
   const query = useMemo(() => new Query<T>(), []);
   const beat = live || query.state.value.error !== undefined ? tick.value : 0;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the load
+  // The key stands for the load.
   useEffect(() => {
     if (enabled) void query.ask(scope, key, load);
   }, [query, scope, key, beat, enabled]);

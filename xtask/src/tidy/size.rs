@@ -1,6 +1,6 @@
 //! Files and functions stay short enough to be read in one go.
 //!
-//! Functions are found by indentation, which rustfmt, Biome and Python guarantee; a parser a
+//! Functions are found by indentation, which rustfmt, Prettier and Python guarantee; a parser a
 //! language would find no more and be three parsers.
 
 use super::ratchet::{self, Sizes};

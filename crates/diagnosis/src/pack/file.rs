@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
 use super::{
-    Detect, Entity, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem, Property,
-    QueryText, Relation, Unit, Variant,
+    Detect, Entity, Evidence, Fact, Good, KPI_ANNOTATION, Kpi, Layer, Pack, PackFiles, PackProblem,
+    Property, QueryText, Relation, Unit, Variant,
 };
+use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
 use crate::rules::{RuleGroup, parse_rule_file};
-use crate::yaml::{Fields, Mistake, Node, Problem, Reader};
+use crate::yaml::{Field, Node};
 
 /// The format that this crate reads (docs/formats/pack.md): `apiVersion: pack/v1`.
 const PACK_VERSION: u32 = 1;
@@ -62,15 +63,21 @@ pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
         Some((name.to_owned(), (*text).to_owned()))
     });
     let runbooks: BTreeMap<String, String> = runbooks.collect();
-    report("alerts.yml", check_rules(files.id, &groups, &runbooks));
     let mut reader = Reader::default();
-    let pack = match Node::parse(text("pack.yaml").unwrap_or_default()) {
+    let pack = match read_document(text("pack.yaml").unwrap_or_default()) {
         Ok(root) => read_pack(&mut reader, &root, files.id),
         Err(problem) => {
             reader.problems.push(problem);
             None
         }
     };
+    // A KPI that could not be read would be missed in every rule that is about it.
+    let whole = pack.as_ref().filter(|_| reader.problems.is_empty());
+    let kpis = whole.map(|pack| pack.kpis.as_slice());
+    report(
+        "alerts.yml",
+        check_rules(files.id, &groups, &runbooks, kpis),
+    );
     reader.problems.sort_by_key(|problem| problem.line);
     report("pack.yaml", reader.problems);
     match pack {
@@ -88,6 +95,7 @@ fn check_rules(
     id: &str,
     groups: &[RuleGroup],
     runbooks: &BTreeMap<String, String>,
+    kpis: Option<&[Kpi]>,
 ) -> Vec<Problem> {
     let mut reader = Reader::default();
     for rule in groups.iter().flat_map(|group| &group.rules) {
@@ -121,6 +129,11 @@ fn check_rules(
         let annotation = |name: &str| alerting.annotations.iter().find(|(n, _)| n == name);
         if annotation("summary").is_none() {
             bad("summary", "", "a sentence");
+        }
+        if let Some((_, kpi)) = annotation(KPI_ANNOTATION)
+            && kpis.is_some_and(|kpis| kpis.iter().all(|known| known.name != *kpi))
+        {
+            bad(KPI_ANNOTATION, kpi, "a KPI of the pack");
         }
         let runbook = format!("runbooks/{}.md", alerting.name);
         if annotation("runbook").is_none_or(|(_, path)| *path != runbook) {
@@ -244,8 +257,9 @@ fn read_texts_by_name(
 ) -> Vec<(String, String)> {
     let entries = reader.entries(fields, name).iter();
     entries
-        .filter_map(|(key, node)| {
-            Some((key.name.clone(), reader.scalar(node, &key.name)?.to_owned()))
+        .filter_map(|field| {
+            let text = reader.scalar(&field.value, &field.name)?;
+            Some((field.name.clone(), text.to_owned()))
         })
         .collect()
 }
@@ -269,7 +283,12 @@ fn read_variant(reader: &mut Reader, node: &Node) -> Option<Variant> {
 
 fn read_kpis(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Kpi> {
     let mut kpis = Vec::new();
-    for (key, node) in reader.entries(fields, "kpis") {
+    for Field {
+        name: key,
+        value: node,
+        ..
+    } in reader.entries(fields, "kpis")
+    {
         let Some(fields) = reader.fields(node, "a KPI", &["unit", "good", "expr"]) else {
             continue;
         };
@@ -282,7 +301,7 @@ fn read_kpis(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> V
         let unit = read_unit(reader, &fields);
         let query = read_query(reader, &fields, "expr", variants);
         kpis.extend(unit.zip(query).map(|(unit, query)| Kpi {
-            name: key.name.clone(),
+            name: key.clone(),
             unit,
             good,
             query,
@@ -293,11 +312,16 @@ fn read_kpis(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> V
 
 fn read_facts(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Fact> {
     let mut facts = Vec::new();
-    for (key, node) in reader.entries(fields, "facts") {
+    for Field {
+        name: key,
+        value: node,
+        ..
+    } in reader.entries(fields, "facts")
+    {
         let fields = reader.fields(node, "a fact", &["expr"]);
         let query = fields.and_then(|fields| read_query(reader, &fields, "expr", variants));
         facts.extend(query.map(|query| Fact {
-            name: key.name.clone(),
+            name: key.clone(),
             query,
         }));
     }
@@ -340,7 +364,12 @@ fn read_entities(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Entity> {
 fn read_entity(reader: &mut Reader, node: &Node) -> Option<Entity> {
     let fields = reader.fields(node, "an entity", &["type", "id", "properties"])?;
     let mut properties = Vec::new();
-    for (key, node) in reader.entries(&fields, "properties") {
+    for Field {
+        name: key,
+        value: node,
+        ..
+    } in reader.entries(&fields, "properties")
+    {
         let Some(fields) = reader.fields(node, "a property", &["const", "from", "label"]) else {
             continue;
         };
@@ -348,10 +377,10 @@ fn read_entity(reader: &mut Reader, node: &Node) -> Option<Entity> {
         let (metric, label) = (reader.text(&fields, "from"), reader.text(&fields, "label"));
         match (constant, metric, label) {
             (Some(value), None, None) => {
-                properties.push((key.name.clone(), Property::Const(value)));
+                properties.push((key.clone(), Property::Const(value)));
             }
             (None, Some(metric), Some(label)) => {
-                properties.push((key.name.clone(), Property::Label { metric, label }));
+                properties.push((key.clone(), Property::Label { metric, label }));
             }
             _ => {
                 let text = "a property has either const or both from and label";

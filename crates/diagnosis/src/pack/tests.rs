@@ -216,6 +216,29 @@ dashboards:
     );
 }
 
+#[test]
+fn an_alert_is_about_a_kpi_that_its_pack_has() {
+    let pack = "{ apiVersion: pack/v1, id: p, title: P, version: 1, licence: Apache-2.0,
+        layer: runtime, detect: { any: [{ metric: m }] },
+        kpis: { rate: { unit: reqps, expr: 'sum by (job) (rate(m{$sel}[$w]))' } } }";
+    let alerts = "groups: [{ name: g, rules: [{ alert: A, expr: up == 0,
+        labels: { pack: p, severity: info, kind: cause },
+        annotations: { summary: S, runbook: runbooks/A.md, kpi: errors } }] }]";
+    check_problems(
+        pack,
+        alerts,
+        &[
+            "alerts.yml, line 1: \"kpi of A\" is \"errors\"",
+            "alerts.yml, line 1: the runbook \"A\" is named here",
+        ],
+    );
+    check_problems(
+        pack,
+        &alerts.replace("kpi: errors", "kpi: rate"),
+        &["alerts.yml, line 1: the runbook \"A\" is named here"],
+    );
+}
+
 proptest::proptest! {
     /// Real packs, cut and changed in a few places: refused or read, never a panic.
     #[test]

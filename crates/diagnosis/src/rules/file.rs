@@ -3,8 +3,9 @@
 use promql::Expr;
 
 use super::{Alerting, Rule, RuleGroup, RuleKind};
+use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
 use crate::template::{Template, TemplateError};
-use crate::yaml::{Fields, Mistake, Node, Problem, Reader};
+use crate::yaml::{Field, Node};
 
 const GROUP_FIELDS: [&str; 6] = [
     "name",
@@ -30,7 +31,7 @@ const RULE_FIELDS: [&str; 7] = [
 /// All problems, in the order of the file. A template that is well formed but uses what is not
 /// supported is none: it shows in the annotation when the alert fires.
 pub fn parse_rule_file(text: &str) -> Result<Vec<RuleGroup>, Vec<Problem>> {
-    let root = Node::parse(text).map_err(|problem| vec![problem])?;
+    let root = read_document(text).map_err(|problem| vec![problem])?;
     let mut reader = Reader::default();
     let mut groups: Vec<RuleGroup> = Vec::new();
     if let Some(fields) = reader.fields(&root, "a rule file", &["groups"]) {
@@ -151,7 +152,7 @@ fn read_expr(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<(Ex
     match promql::parse(text) {
         Ok(expr) => Some((expr, text.trim().to_owned())),
         Err(error) => {
-            let line = node.line + (error.line as u64).saturating_sub(1);
+            let line = node.line + error.line.saturating_sub(1);
             let mistake = Mistake::Expr {
                 name: name.to_owned(),
                 message: error.to_string(),
@@ -179,18 +180,23 @@ fn read_labels(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(String, String)
 
 fn read_templates(reader: &mut Reader, fields: &Fields<'_>, field: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    for (key, node) in reader.entries(fields, field) {
-        let Some(text) = reader.scalar(node, &key.name) else {
+    for Field {
+        name: key,
+        value: node,
+        ..
+    } in reader.entries(fields, field)
+    {
+        let Some(text) = reader.scalar(node, key) else {
             continue;
         };
         if let Err(error @ TemplateError::Syntax { .. }) = Template::parse(text) {
             let mistake = Mistake::Template {
-                field: key.name.clone(),
+                field: key.clone(),
                 message: error.to_string(),
             };
             reader.report(node.line, mistake);
         }
-        pairs.push((key.name.clone(), text.to_owned()));
+        pairs.push((key.clone(), text.to_owned()));
     }
     pairs
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use diagnosis::pack::{Pack, PackFiles, QueryScope, SeriesIndex, detect, embedded};
 use diagnosis::template::{Template, TemplateData};
 use model::{Labels, METRIC_NAME, Timestamp};
-use promql::{EvalOptions, Expr, Value, eval_instant};
+use promql::{EvalOptions, Expr, InstantSeries, Value, eval_instant};
 use store::Store;
 
 pub(crate) fn packs_dir() -> PathBuf {
@@ -30,49 +30,60 @@ pub(crate) fn load(folder: &Path) -> Pack {
     Pack::load(&files).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
-fn packs() -> Vec<(Pack, Fixture)> {
+fn packs() -> Vec<(Pack, Vec<Fixture>)> {
     let folders = files_of(&packs_dir(), |path| path.is_dir());
     let packs: Vec<_> = folders
         .iter()
-        .map(|folder| (load(folder), Fixture::read(folder)))
+        .map(|folder| (load(folder), fixtures(folder)))
         .collect();
     assert!(packs.len() >= 3, "{folders:?}");
     packs
 }
 
-/// What real exporters exposed.
+/// Every pack is proven with at least one target that is well.
+fn fixtures(pack: &Path) -> Vec<Fixture> {
+    let paths = files_of(&pack.join("fixtures"), |_| true);
+    let fixtures: Vec<_> = paths.iter().map(|path| Fixture::read(path)).collect();
+    assert!(fixtures.iter().any(|fixture| !fixture.failing), "{paths:?}");
+    fixtures
+}
+
+/// What one real target exposed.
 struct Fixture {
+    path: PathBuf,
+    /// Taken while the service failed on purpose: its name ends in `.failing.prom`.
+    failing: bool,
     /// Labels, value, whether the value counts up.
     series: Vec<(Labels, f64, bool)>,
 }
 
 impl Fixture {
-    fn read(pack: &Path) -> Self {
-        let mut series = Vec::new();
-        for path in files_of(&pack.join("fixtures"), |_| true) {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let mut cumulative = Vec::new();
-            for line in text.lines() {
-                if let Some(family) = line.strip_prefix("# TYPE ") {
-                    let (name, kind) = family.split_once(' ').unwrap();
-                    if kind == "counter" {
-                        cumulative.push(name.to_owned());
-                    } else if kind == "histogram" {
-                        cumulative
-                            .extend(["_bucket", "_sum", "_count"].map(|s| format!("{name}{s}")));
-                    }
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let (mut series, mut cumulative) = (Vec::new(), Vec::new());
+        for line in text.lines() {
+            if let Some(family) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = family.split_once(' ').unwrap();
+                if kind == "counter" {
+                    cumulative.push(name.to_owned());
+                } else if kind == "histogram" {
+                    cumulative.extend(["_bucket", "_sum", "_count"].map(|s| format!("{name}{s}")));
                 }
-                if line.starts_with('#') || line.is_empty() {
-                    continue;
-                }
-                let (selector, value) = line.rsplit_once(' ').unwrap();
-                let labels = labels_of(selector);
-                let counts = cumulative.iter().any(|name| name == labels.metric_name());
-                series.push((labels, value.parse().unwrap(), counts));
             }
+            if line.starts_with('#') || line.is_empty() {
+                continue;
+            }
+            let (selector, value) = line.rsplit_once(' ').unwrap();
+            let labels = labels_of(selector);
+            let counts = cumulative.iter().any(|name| name == labels.metric_name());
+            series.push((labels, value.parse().unwrap(), counts));
         }
-        assert!(!series.is_empty(), "{} has no fixture", pack.display());
-        Self { series }
+        assert!(!series.is_empty(), "{} is empty", path.display());
+        Self {
+            path: path.to_owned(),
+            failing: path.to_string_lossy().ends_with(".failing.prom"),
+            series,
+        }
     }
 
     fn has(&self, metric: &str) -> bool {
@@ -81,8 +92,8 @@ impl Fixture {
             .any(|(labels, ..)| labels.metric_name() == metric)
     }
 
-    /// Two jobs with these series, scraped every 5 s from 0 to 10 min; counters go on as fast as
-    /// they did: a hundredth of what they counted with every scrape. What never counted stays.
+    /// Two jobs with these series, scraped every 5 s from 0 to 10 min; counters go on about as
+    /// fast as they did: a hundredth of what they counted with every scrape. Events stay whole.
     fn store(&self) -> Store {
         let store = Store::in_memory();
         for job in ["shop", "blog"] {
@@ -99,8 +110,12 @@ impl Fixture {
             let series: Vec<_> = self.series.iter().map(resolve).collect();
             for round in 0..=120_i32 {
                 let grown = |value: f64, counts: bool| {
-                    let growth = f64::from(round) * (value / 100.0).ceil();
-                    if counts { value + growth } else { value }
+                    let grown = value + f64::from(round) * value / 100.0;
+                    match (counts, value.fract() == 0.0) {
+                        (true, true) => grown.floor(),
+                        (true, false) => grown,
+                        (false, _) => value,
+                    }
                 };
                 let samples: Vec<_> = series
                     .iter()
@@ -169,20 +184,44 @@ fn variants_of(pack: &Pack, fixture: &Fixture) -> BTreeMap<String, String> {
     detection.variants
 }
 
+/// The value of an instant query at the end of [`Fixture::store`].
+fn eval(store: &Store, expr: &Expr, what: &str) -> Vec<InstantSeries> {
+    let at = Timestamp::from_millis(600_000);
+    let evaluated = eval_instant(&store.snapshot(), expr, at, &EvalOptions::default());
+    let Value::Vector(series) = evaluated.unwrap().value else {
+        panic!("{what} is no vector")
+    };
+    series
+}
+
+/// Whether only requests that failed are asked for.
+fn asks_for_failures(expr: &Expr) -> bool {
+    expr.selectors().all(|selector| {
+        let mut matchers = selector.matchers.iter();
+        matchers.any(|matcher| matcher.name() == "status" && matcher.value() == "5..")
+    })
+}
+
 #[test]
-fn every_metric_is_in_a_fixture_or_says_why_not() {
-    for (pack, fixture) in packs() {
-        let variants = variants_of(&pack, &fixture);
+fn every_metric_is_in_a_fixture_and_where_it_is_not_the_pack_says_why() {
+    for (pack, fixtures) in packs() {
         let rules = pack.groups.iter().flat_map(|group| &group.rules);
-        let rules = rules.map(|rule| (rule.name().to_owned(), rule.expr.clone()));
-        for (name, expr) in rules.chain(queries(&pack, &variants, "job=\"shop\"")) {
+        let mut named: Vec<_> = rules
+            .map(|rule| (rule.name().to_owned(), rule.expr.clone()))
+            .collect();
+        for fixture in &fixtures {
+            let variants = variants_of(&pack, fixture);
+            named.extend(queries(&pack, &variants, "job=\"shop\""));
+        }
+        for (name, expr) in named {
             for metric in metrics(&expr) {
-                let known = fixture.has(&metric) || pack.absence_reason(&metric).is_some();
-                assert!(
-                    known,
-                    "{name} of {} names {metric}, which nothing exports",
-                    pack.id
-                );
+                let has = |fixture: &Fixture| fixture.has(&metric);
+                let exported = fixtures.iter().any(has);
+                assert!(exported, "{name} names {metric}, which nothing exports");
+                let excused = pack.absence_reason(&metric).is_some();
+                let missing = fixtures.iter().find(|fixture| !has(fixture) && !excused);
+                let missing = missing.map(|fixture| &fixture.path);
+                assert_eq!(missing, None, "{name} names {metric}, which is not there");
             }
         }
     }
@@ -190,72 +229,86 @@ fn every_metric_is_in_a_fixture_or_says_why_not() {
 
 #[test]
 fn every_query_returns_data_for_every_job() {
-    for (pack, fixture) in packs() {
-        let store = fixture.store().snapshot();
-        let variants = variants_of(&pack, &fixture);
-        for (name, expr) in queries(&pack, &variants, "job=~\"shop|blog\"") {
-            if metrics(&expr).iter().any(|metric| !fixture.has(metric)) {
-                continue; // The test above made sure that its absence has a reason.
+    for (pack, fixtures) in packs() {
+        let mut shown = BTreeMap::new();
+        for fixture in fixtures {
+            let store = fixture.store();
+            let variants = variants_of(&pack, &fixture);
+            for (name, expr) in queries(&pack, &variants, "job=~\"shop|blog\"") {
+                let seen = shown.entry(name.clone()).or_insert(false);
+                if metrics(&expr).iter().any(|metric| !fixture.has(metric)) {
+                    continue; // The test above made sure that its absence has a reason.
+                }
+                if !fixture.failing && asks_for_failures(&expr) {
+                    continue; // There are none where all is well.
+                }
+                *seen = true;
+                let numbers = eval(&store, &expr, &name)
+                    .into_iter()
+                    .filter(|series| series.sample.value.is_finite());
+                let path = fixture.path.display();
+                assert!(numbers.count() > 0, "{name} has no data in {path}: {expr}");
             }
-            let at = Timestamp::from_millis(600_000);
-            let evaluated = eval_instant(&store, &expr, at, &EvalOptions::default());
-            let Value::Vector(series) = evaluated.unwrap().value else {
-                panic!("{name} is no vector")
-            };
-            let numbers = series
-                .iter()
-                .filter(|series| series.sample.value.is_finite());
-            assert!(numbers.count() > 0, "{name} returns nothing: {}", expr);
         }
+        let never: Vec<_> = shown.iter().filter(|(_, seen)| !**seen).collect();
+        assert!(never.is_empty(), "no fixture shows {never:?}");
     }
 }
 
 #[test]
 fn kpis_and_facts_are_one_number_a_job() {
-    for (pack, fixture) in packs() {
-        let store = fixture.store().snapshot();
+    for (pack, fixtures) in packs() {
         let scope = QueryScope {
             sel: "job!=\"\"",
             window: Duration::from_secs(60),
             variants: &BTreeMap::new(),
         };
-        for kpi in &pack.kpis {
-            let expr = kpi.query.expr(&scope).unwrap();
-            let at = Timestamp::from_millis(600_000);
-            let evaluated = eval_instant(&store, &expr, at, &EvalOptions::default()).unwrap();
-            let Value::Vector(series) = evaluated.value else {
-                panic!("{} is no vector", kpi.name)
-            };
-            let jobs: Vec<_> = series
-                .iter()
-                .map(|series| series.labels.to_string())
-                .collect();
-            assert_eq!(jobs, ["{job=\"blog\"}", "{job=\"shop\"}"], "{}", kpi.name);
+        let kpis = pack.kpis.iter().map(|kpi| (&kpi.name, &kpi.query));
+        let facts = pack.facts.iter().map(|fact| (&fact.name, &fact.query));
+        for (name, query) in kpis.chain(facts) {
+            let expr = query.expr(&scope).unwrap();
+            for fixture in &fixtures {
+                if metrics(&expr).iter().any(|metric| !fixture.has(metric)) {
+                    continue; // The pack says why; see above.
+                }
+                let series = eval(&fixture.store(), &expr, name);
+                let jobs: Vec<_> = series
+                    .iter()
+                    .map(|series| series.labels.to_string())
+                    .collect();
+                let expected = ["{job=\"blog\"}", "{job=\"shop\"}"];
+                assert_eq!(jobs, expected, "{name} in {}", fixture.path.display());
+            }
+        }
+    }
+}
+
+/// The alerts of a pack that have something to say about a fixture, their `for` left out.
+fn alerts_about(pack: &Pack, fixture: &Fixture) -> Vec<String> {
+    let store = fixture.store();
+    let rules = pack.groups.iter().flat_map(|group| &group.rules);
+    rules
+        .filter(|rule| !eval(&store, &rule.expr, rule.name()).is_empty())
+        .map(|rule| rule.name().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_healthy_target_has_no_alert_of_any_pack() {
+    for (pack, fixtures) in packs() {
+        for fixture in fixtures.iter().filter(|fixture| !fixture.failing) {
+            let alerts = alerts_about(&pack, fixture);
+            assert!(alerts.is_empty(), "{alerts:?}: {}", fixture.path.display());
         }
     }
 }
 
 #[test]
-fn a_healthy_target_has_no_alert_of_any_pack() {
-    for (pack, fixture) in packs() {
-        let store = fixture.store().snapshot();
-        for rule in pack.groups.iter().flat_map(|group| &group.rules) {
-            // The fixture was taken under load with one request in six failing, on purpose.
-            let faults = [
-                "FlaskErrorRatioHigh",
-                "FlaskErrorBudgetFastBurn",
-                "FlaskErrorBudgetSlowBurn",
-                "FlaskUnhandledExceptions",
-            ];
-            if faults.contains(&rule.name()) {
-                continue;
-            }
-            let at = Timestamp::from_millis(600_000);
-            let evaluated = eval_instant(&store, &rule.expr, at, &EvalOptions::default());
-            let Value::Vector(series) = evaluated.unwrap().value else {
-                panic!("{}", rule.name())
-            };
-            assert!(series.is_empty(), "{} fires: {series:?}", rule.name());
+fn a_failing_target_has_an_alert_of_its_pack() {
+    for (pack, fixtures) in packs() {
+        for fixture in fixtures.iter().filter(|fixture| fixture.failing) {
+            let alerts = alerts_about(&pack, fixture);
+            assert!(!alerts.is_empty(), "{}", fixture.path.display());
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use diagnosis::pack::{Detection, Pack, Panel, QueryScope};
+use diagnosis::pack::{Detection, KPI_ANNOTATION, Pack, Panel, QueryScope};
 use diagnosis::rules::Alert;
 use model::{Matcher, Timestamp};
 use promql::Range;
@@ -75,6 +75,7 @@ struct ServiceAlertJson<'a> {
     state: &'static str,
     active_at_ms: Option<i64>,
     summary: Option<&'a str>,
+    kpi: Option<&'a str>,
     value: Option<f64>,
 }
 
@@ -335,6 +336,8 @@ fn service_json(report: &ServiceReport) -> ServiceJson<'_> {
         .kpis
         .iter()
         .map(|(name, kpi)| (name.as_str(), kpi_json(kpi)));
+    let alerts = report.alerts.iter();
+    let alerts = alerts.map(|alert| alert_json(alert, &report.kpis));
     ServiceJson {
         name: &report.name,
         framework: report.nature.framework.as_deref(),
@@ -350,7 +353,7 @@ fn service_json(report: &ServiceReport) -> ServiceJson<'_> {
         },
         workers: report.nature.workers,
         changed_ms: report.nature.changed.map(Timestamp::as_millis),
-        alerts: report.alerts.iter().map(alert_json).collect(),
+        alerts: alerts.collect(),
         kpis: kpis.collect(),
         note: report.note.as_deref(),
     }
@@ -364,14 +367,19 @@ fn kpi_json(kpi: &KpiReport) -> KpiJson<'_> {
     }
 }
 
-fn alert_json(alert: &Alert) -> ServiceAlertJson<'_> {
-    let summary = alert.annotations.iter().find(|(name, _)| name == "summary");
+fn alert_json<'a>(alert: &'a Alert, kpis: &BTreeMap<String, KpiReport>) -> ServiceAlertJson<'a> {
+    let annotation = |wanted: &str| {
+        let mut annotations = alert.annotations.iter();
+        let found = annotations.find(|(name, _)| name == wanted);
+        found.map(|(_, text)| text.as_str())
+    };
     ServiceAlertJson {
         name: alert.labels.get("alertname").unwrap_or_default(),
         severity: alert.labels.get("severity").unwrap_or_default(),
         state: alert.state.name(),
         active_at_ms: alert.state.active_at().map(Timestamp::as_millis),
-        summary: summary.map(|(_, text)| text.as_str()),
+        summary: annotation("summary"),
+        kpi: annotation(KPI_ANNOTATION).filter(|name| kpis.contains_key(*name)),
         value: alert.value.is_finite().then_some(alert.value),
     }
 }

@@ -235,6 +235,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         targets_up: up,
         targets: targets.len(),
         queries_running: app.queries.running(),
+        rules: app.judge.gauges(),
         started: app.started,
     };
     let content_type = "text/plain; version=0.0.4; charset=utf-8";

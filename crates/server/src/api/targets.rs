@@ -128,7 +128,7 @@ fn target_json(target: &Arc<Target>) -> TargetJson<'_> {
     let url = match &spec.source {
         Source::Http { url } => url.clone(),
         Source::Segments { dir } => format!("shm://{}", dir.display()),
-        Source::Gone { .. } => "shm://".to_owned(),
+        Source::Gone => "shm://".to_owned(),
     };
     TargetJson {
         discovered_labels: LabelsJson(&spec.discovered),

@@ -1,10 +1,10 @@
 //! Relabelling rules as they stand in the file.
 
+use diagnosis::yaml::Node;
 use model::anchored_regex;
 
 use super::problem::Problems;
 use super::section::Section;
-use super::yaml::Node;
 use crate::relabel::{Action, DEFAULT_REGEX, RelabelRule};
 
 /// Reads a list of rules; a rule with a problem is left out.

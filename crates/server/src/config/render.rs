@@ -1,7 +1,8 @@
 //! Writes a configuration back as YAML, with every secret masked.
 
+use diagnosis::yaml::{Node, Value};
+
 use super::secret::MASK;
-use super::yaml::{Node, Value};
 
 /// The file as it was read, without comments and with `<secret>` for every secret, including
 /// those in sections we do not use.
@@ -108,7 +109,8 @@ fn without_userinfo(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::yaml::{NODES_MAX, parse};
+    use diagnosis::yaml::{NODES_MAX, parse};
+
     use super::*;
 
     #[test]

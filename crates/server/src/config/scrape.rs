@@ -4,13 +4,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use diagnosis::yaml::{Node, Value};
 use model::{Labels, format_duration};
 
 use super::auth::{Auth, Tls, read_auth, read_tls};
 use super::problem::Problems;
 use super::relabel::read_rules;
 use super::section::{Section, read_labels};
-use super::yaml::{Node, Value};
 use super::{Defaults, unsupported};
 use crate::relabel::RelabelRule;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use diagnosis::yaml::{Field, Node, Value};
 use model::{Labels, LabelsBuilder, parse_duration};
 
 use super::problem::{Problems, nearest};
-use super::yaml::{Field, Node, Value};
 
 /// One map of the file while it is read. Every field is taken once; what is left in the end is
 /// unknown.

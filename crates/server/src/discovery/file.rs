@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use diagnosis::yaml::{self, Field, NODES_MAX, Node, Value};
 use tracing::warn;
 
 use crate::config::{
-    Field, FileDiscovery, NODES_MAX, Node, Problems, StaticGroup, Value, expand_pattern,
-    parse_yaml, read_file, read_target_group,
+    FileDiscovery, Problems, StaticGroup, expand_pattern, read_file, read_target_group,
 };
 
 /// The last good content of each file. A file that turns bad keeps its old targets.
@@ -88,7 +88,7 @@ fn parse_groups(text: &str, is_json: bool) -> Result<Vec<StaticGroup>, String> {
         let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         node_of(value)
     } else {
-        parse_yaml(text, NODES_MAX).map_err(|error| error.to_string())?
+        yaml::parse(text, NODES_MAX).map_err(|error| error.to_string())?
     };
     let items = match &root.value {
         Value::List(items) => items.as_slice(),

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::load::LoadedGroup;
 use crate::scrape::error_chain;
+use crate::self_metrics::GroupGauges;
 
 /// Samples of alerts read at a start: an hour of 3,000 alerts, evaluated every five seconds.
 const RESTORE_SAMPLES_MAX: usize = 5_000_000;
@@ -49,6 +50,10 @@ struct Evaluator {
 pub(crate) struct GroupReport {
     pub(crate) evaluated_at: Option<Timestamp>,
     pub(crate) took: Duration,
+    /// Rules evaluated since the start, how many of them failed, and rounds that never began.
+    pub(crate) evaluations: u64,
+    pub(crate) failures: u64,
+    pub(crate) missed: u64,
     /// As many as the group has rules.
     pub(crate) rules: Vec<RuleReport>,
 }
@@ -72,7 +77,7 @@ impl JudgedGroup {
         let state = GroupState::new(group.clone(), external_labels.clone());
         Self {
             armed: AtomicBool::new(pack.is_none()),
-            report: RwLock::new(Arc::new(GroupReport::of(&state, None, Duration::ZERO))),
+            report: RwLock::new(Arc::new(GroupReport::of(&state))),
             evaluator: Mutex::new(Evaluator {
                 state,
                 series: HashMap::new(),
@@ -204,8 +209,38 @@ impl JudgedGroup {
         }
         let ended = state.end_round();
         self.write(&mut writer, now.minus(self.group.query_offset), &ended);
-        let report = GroupReport::of(state, Some(now), started.elapsed());
+        let before = self.report();
+        let mut report = GroupReport::of(state);
+        let failed = report.rules.iter().filter(|rule| rule.health == "err");
+        report.failures = before.failures + failed.count() as u64;
+        report.evaluations = before.evaluations + report.rules.len() as u64;
+        report.missed = before.missed + self.missed_between(before.evaluated_at, now);
+        report.evaluated_at = Some(now);
+        report.took = started.elapsed();
         *self.report.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(report);
+    }
+
+    /// Rounds that were due after `last` and before `now`.
+    fn missed_between(&self, last: Option<Timestamp>, now: Timestamp) -> u64 {
+        let waited = last.map_or(Duration::ZERO, |last| now.since(last));
+        let rounds = waited.as_millis() / self.interval.as_millis().max(1);
+        u64::try_from(rounds).unwrap_or(u64::MAX).saturating_sub(1)
+    }
+
+    /// What the server shows of this group at its own `/metrics`.
+    pub(crate) fn gauges(&self) -> GroupGauges {
+        let report = self.report();
+        GroupGauges {
+            file: self.file.clone(),
+            name: self.name().to_owned(),
+            rules: self.group.rules.len(),
+            interval: self.interval,
+            evaluations: report.evaluations,
+            failures: report.failures,
+            missed: report.missed,
+            evaluated_at: report.evaluated_at,
+            took: report.took,
+        }
     }
 
     fn write(&self, writer: &mut Writer<'_>, at: Timestamp, samples: &[(Labels, f64)]) {
@@ -270,15 +305,11 @@ fn log(transition: &Transition) {
 }
 
 impl GroupReport {
-    fn of(state: &GroupState, evaluated_at: Option<Timestamp>, took: Duration) -> Self {
-        let rules = state
-            .rules()
-            .map(|(_, rule)| RuleReport::of(rule))
-            .collect();
+    fn of(state: &GroupState) -> Self {
+        let rules = state.rules().map(|(_, rule)| RuleReport::of(rule));
         Self {
-            evaluated_at,
-            took,
-            rules,
+            rules: rules.collect(),
+            ..Self::default()
         }
     }
 }

@@ -121,6 +121,27 @@ fn groups_are_due_at_their_own_moments_whenever_the_server_started() {
 }
 
 #[test]
+fn a_group_counts_its_rules_its_failures_and_the_rounds_it_missed() {
+    let file = "groups: [{ name: g, rules: [{ record: a, expr: vector(1) }, { record: b, \
+        expr: 'label_replace(vector(1), \"job\", \"x\", \"\", \"(\")' }] }]";
+    let loaded = load::LoadedGroup {
+        file: "g.yml".to_owned(),
+        pack: None,
+        group: diagnosis::rules::parse_rule_file(file).unwrap().remove(0),
+    };
+    let group = JudgedGroup::new(loaded, Duration::from_secs(15), Labels::empty());
+    let store = store::Store::in_memory();
+    for (seconds, expected) in [(0, (2, 1, 0)), (15, (4, 2, 0)), (61, (6, 3, 2))] {
+        let at = NOW.plus(Duration::from_secs(seconds));
+        group.evaluate(&store, at, &EvalOptions::default());
+        let counted = group.gauges();
+        let found = (counted.evaluations, counted.failures, counted.missed);
+        assert_eq!(found, expected, "after {seconds} s");
+        assert_eq!(counted.evaluated_at, Some(at));
+    }
+}
+
+#[test]
 fn a_bad_rule_file_costs_itself_only() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -3,6 +3,7 @@
 //! The caller sets the deadline: dropping the future ends the request.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use model::exposition::Format;
 
-use super::tls::{TlsError, tls_client};
+use super::tls::{PeerError, TlsError, peer_error, tls_client};
 use crate::config::{Auth, Given, JobConfig, Secret, Tls, read_file};
 use crate::targets::RejectedLine;
 
@@ -36,7 +37,15 @@ type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 /// The HTTP clients of all targets, one for each way to check certificates.
 #[derive(Debug, Default)]
 pub(crate) struct Fetcher {
-    clients: Mutex<HashMap<Tls, HttpClient>>,
+    clients: Mutex<HashMap<Tls, Clients>>,
+}
+
+#[derive(Clone, Debug)]
+struct Clients {
+    /// Goes on with the connection of the last scrape, if the target has not closed it.
+    keeping: HttpClient,
+    /// Opens a connection for every request, so that none can have ended before it was used.
+    opening: HttpClient,
 }
 
 /// An answer, unpacked.
@@ -78,6 +87,8 @@ pub(crate) enum FetchError {
     CredentialText,
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Peer(PeerError),
 }
 
 impl FetchError {
@@ -94,7 +105,8 @@ impl FetchError {
             | Self::Encoding(_)
             | Self::Credentials { .. }
             | Self::CredentialText
-            | Self::Tls(_) => None,
+            | Self::Tls(_)
+            | Self::Peer(_) => None,
         }
     }
 }
@@ -115,7 +127,7 @@ impl Fetcher {
         job: &Arc<JobConfig>,
         timeout: Duration,
     ) -> Result<Fetched, FetchError> {
-        let client = self.client(&job.tls)?;
+        let clients = self.clients(&job.tls)?;
         let authorization = authorization(job).await?;
         let first: Uri = url.parse().map_err(|_| FetchError::Url(url.to_owned()))?;
         let mut uri = first.clone();
@@ -125,12 +137,13 @@ impl Fetcher {
                 uri.scheme() == first.scheme() && uri.authority() == first.authority();
             let authorization = authorization.as_ref().filter(|_| same_origin);
             let request = || request(&uri, job, timeout, authorization);
-            let response = match client.request(request()?).await {
+            let response = match clients.keeping.request(request()?).await {
                 // Kept open since the last scrape, and closed by the target just as we asked.
-                Err(error) if is_closed_early(&error) => client.request(request()?).await,
+                // Several may be: a redirect takes one and gives back another.
+                Err(error) if is_closed_early(&error) => clients.opening.request(request()?).await,
                 asked => asked,
             };
-            let response = response.map_err(|error| FetchError::Connect(root_cause(&error)))?;
+            let response = response.map_err(|error| connect_error(&error, &uri))?;
             match redirect(&response, &uri, job.follow_redirects)? {
                 Some(next) => uri = next,
                 None => return read(response, job).await,
@@ -139,24 +152,30 @@ impl Fetcher {
         Err(FetchError::Redirects(uri.to_string()))
     }
 
-    fn client(&self, tls: &Tls) -> Result<HttpClient, TlsError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(tls) {
-            return Ok(client.clone());
+    fn clients(&self, tls: &Tls) -> Result<Clients, TlsError> {
+        let mut known = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = known.get(tls) {
+            return Ok(clients.clone());
         }
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls_client(tls)?)
             .https_or_http()
             .enable_http1()
             .build();
+        let keeping = |idle_max| {
+            Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(idle_max)
+                .http1_max_headers(HEADERS_MAX)
+                .http1_max_buf_size(HEADER_BYTES_MAX)
+                .build(connector.clone())
+        };
         // Two scrapes of one target never overlap; one idle connection each is enough.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(1)
-            .http1_max_headers(HEADERS_MAX)
-            .http1_max_buf_size(HEADER_BYTES_MAX)
-            .build(connector);
-        clients.insert(tls.clone(), client.clone());
-        Ok(client)
+        let clients = Clients {
+            keeping: keeping(1),
+            opening: keeping(0),
+        };
+        known.insert(tls.clone(), clients.clone());
+        Ok(clients)
     }
 }
 
@@ -288,9 +307,17 @@ async fn read(response: Response<Incoming>, job: &JobConfig) -> Result<Fetched, 
         Unpack::Gzip(_) => job.limits.packed_bytes_max,
     };
     let mut packed = 0;
+    let told = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    let ends_by_closing = !told
+        .iter()
+        .any(|name| response.headers().contains_key(name));
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| FetchError::Broken(root_cause(&error)))?;
+        let frame = match frame {
+            // As Go does: nothing but the closing tells where this body ends.
+            Err(error) if ends_by_closing && is_unannounced_end(&error) => break,
+            frame => frame.map_err(|error| FetchError::Broken(root_cause(&error)))?,
+        };
         if let Ok(data) = frame.into_data() {
             packed += data.len() as u64;
             if packed > packed_max {
@@ -377,31 +404,50 @@ impl Write for Capped {
 
 /// Whether the connection ended before any of the answer came. Asking once more is safe, since
 /// a scrape changes nothing, and Go's client does it too.
-fn is_closed_early(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<hyper::Error>()
-            && (error.is_incomplete_message() || error.is_closed() || error.is_canceled())
-        {
-            return true;
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            );
-        }
-        cause = error.source();
+fn is_closed_early(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let http = cause.downcast_ref::<hyper::Error>();
+        let socket = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        http.is_some_and(|error| {
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+        }) || socket == Some(io::ErrorKind::ConnectionReset)
+            || socket == Some(io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Whether a TLS connection ended without the word that it would. Python's servers do that.
+fn is_unannounced_end(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let socket = cause.downcast_ref::<io::Error>();
+        socket.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    })
+}
+
+/// An error and all that caused it. Errors of sockets hide theirs: their `source` is that of what
+/// they hold, not what they hold.
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let held = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        held.map(|held| held as &(dyn Error + 'static))
+            .or_else(|| error.source())
+    })
+}
+
+fn connect_error(error: &(dyn Error + 'static), uri: &Uri) -> FetchError {
+    let target = uri.authority().map_or("", |authority| authority.as_str());
+    match peer_error(error, target) {
+        Some(error) => FetchError::Peer(error),
+        None => FetchError::Connect(root_cause(error)),
     }
-    false
 }
 
 /// The innermost reason of an error, in words: `connection refused`.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let cause = causes(error).last().unwrap_or(error);
     match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset) => "connection reset by the target".to_owned(),
@@ -430,34 +476,4 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn a_redirect_is_resolved_against_where_it_came_from() {
-        let from: Uri = "http://h:1/a/b".parse().unwrap();
-        for (location, expected) in [
-            ("/c", Some("http://h:1/c")),
-            ("c", Some("http://h:1/a/c")),
-            ("https://x/y", Some("https://x/y")),
-            ("//x/y", Some("http://x/y")),
-            ("ftp://x/y", None),
-        ] {
-            let resolved = resolve_location(&from, location).map(|uri| uri.to_string());
-            assert_eq!(resolved.as_deref(), expected, "{location}");
-        }
-    }
-}
+mod tests;

@@ -219,7 +219,7 @@ impl ScrapePools {
             if let Some(running) = self.state.loops.remove(&labels) {
                 let target = Arc::clone(&running.target);
                 if target.spec.kind == TargetKind::Announced
-                    && !matches!(target.spec.source, Source::Gone { .. })
+                    && !matches!(target.spec.source, Source::Gone)
                 {
                     self.tell(Sighting::Gone {
                         service: target.service().to_owned(),
@@ -242,7 +242,7 @@ impl ScrapePools {
                 self.tell_change(&running.target.spec, &spec);
                 // Between the last scrape and the end may lie what explains the end.
                 let stop = match (&running.target.spec.source, &spec.source) {
-                    (Source::Segments { .. }, Source::Gone { .. }) => Stop::LastRead,
+                    (Source::Segments { .. }, Source::Gone) => Stop::LastRead,
                     _ => Stop::HandOver,
                 };
                 memory = running.end(stop).await;
@@ -257,7 +257,7 @@ impl ScrapePools {
 
     fn tell_new(&self, spec: &TargetSpec) {
         if let Some(facts) = &spec.announced
-            && !matches!(spec.source, Source::Gone { .. })
+            && !matches!(spec.source, Source::Gone)
         {
             self.tell(Sighting::Found {
                 service: spec.labels.get("job").unwrap_or_default().to_owned(),
@@ -269,8 +269,8 @@ impl ScrapePools {
     }
 
     fn tell_change(&self, from: &TargetSpec, to: &TargetSpec) {
-        let was_gone = matches!(from.source, Source::Gone { .. });
-        let is_gone = matches!(to.source, Source::Gone { .. });
+        let was_gone = matches!(from.source, Source::Gone);
+        let is_gone = matches!(to.source, Source::Gone);
         if is_gone && !was_gone {
             self.tell(Sighting::Gone {
                 service: to.labels.get("job").unwrap_or_default().to_owned(),
@@ -373,7 +373,7 @@ fn announced_spec(job: &Arc<JobConfig>, instance: &Instance) -> TargetSpec {
         discovered.set("__meta_pyrometer_framework", framework.clone());
     }
     let source = match instance.gone_since {
-        Some(since) => Source::Gone { since },
+        Some(_) => Source::Gone,
         None => Source::Segments {
             dir: group.dir.clone(),
         },

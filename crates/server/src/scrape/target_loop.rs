@@ -14,7 +14,6 @@ use tracing::{debug, warn};
 use super::digest::{Digest, ScrapeCache};
 use super::fetch::{Fetched, Fetcher};
 use super::schedule::{offset, stamp};
-use crate::api::format_rfc3339;
 use crate::clock::Clock;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::{Health, RejectedLine, Source, Target, TargetStatus};
@@ -119,7 +118,7 @@ impl Running {
         let spec = &self.target.spec;
         let window = match spec.source {
             Source::Http { .. } => spec.interval,
-            Source::Segments { .. } | Source::Gone { .. } => spec.interval.min(LOCAL_OFFSET_MAX),
+            Source::Segments { .. } | Source::Gone => spec.interval.min(LOCAL_OFFSET_MAX),
         };
         let first = tokio::time::Instant::now() + offset(&spec.labels, window);
         let mut ticks = tokio::time::interval_at(first, spec.interval);
@@ -193,10 +192,9 @@ impl Running {
                         .await
                         .unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
                 }
-                Source::Gone { since } => Err(Failure::new(format!(
-                    "all processes of the service have ended, seen at {}",
-                    format_rfc3339(*since)
-                ))),
+                Source::Gone => Err(Failure::new(
+                    "all processes of the service have ended".to_owned(),
+                )),
             }
         };
         match tokio::time::timeout(spec.timeout, answer).await {

@@ -1,5 +1,6 @@
 //! Certificates for `https` targets: the machine's authorities, or a file, or none at all.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,8 +8,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
+use super::fetch::causes;
 use crate::config::Tls;
 
 /// Where Linux distributions keep the bundle of authorities, most common first.
@@ -27,6 +31,74 @@ pub(crate) enum TlsError {
     Authorities { path: PathBuf, reason: String },
     #[error("TLS cannot be set up")]
     Setup(#[source] rustls::Error),
+}
+
+/// Why a target and we do not understand or trust each other, and what its owner can do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PeerError {
+    #[error(
+        "the certificate of {target} is signed by an authority that is not trusted here; \
+         set ca_file in tls_config to that authority's certificate"
+    )]
+    UnknownAuthority { target: String },
+    #[error(
+        "the certificate of {target} is for {names}; scrape it by a name that its certificate has"
+    )]
+    OtherName { target: String, names: String },
+    #[error("the certificate of {target} has expired; renew it")]
+    Expired { target: String },
+    #[error("the certificate of {target} is not valid yet; compare the clocks")]
+    NotYet { target: String },
+    #[error("{target} does not answer in TLS; set scheme to http if it serves plain HTTP")]
+    NotTls { target: String },
+    #[error("no TLS connection to {target}: {source}")]
+    Other {
+        target: String,
+        source: rustls::Error,
+    },
+}
+
+/// What TLS says about a failed connection to `target`; `None` when TLS had no part in it.
+pub(crate) fn peer_error(error: &(dyn Error + 'static), target: &str) -> Option<PeerError> {
+    let target = target.to_owned();
+    let cause = causes(error).find_map(|cause| cause.downcast_ref())?;
+    Some(match cause {
+        rustls::Error::InvalidCertificate(invalid) => match invalid {
+            CertificateError::UnknownIssuer => PeerError::UnknownAuthority { target },
+            CertificateError::NotValidForNameContext { presented, .. } => PeerError::OtherName {
+                target,
+                names: names_of(presented),
+            },
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                PeerError::Expired { target }
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                PeerError::NotYet { target }
+            }
+            other => PeerError::Other {
+                target,
+                source: rustls::Error::InvalidCertificate(other.clone()),
+            },
+        },
+        rustls::Error::InvalidMessage(_) => PeerError::NotTls { target },
+        other => PeerError::Other {
+            target,
+            source: other.clone(),
+        },
+    })
+}
+
+/// `DnsName("shop.example")` and `IpAddress(10.0.0.1)` as people write them.
+fn names_of(presented: &[String]) -> String {
+    let bare = presented.iter().map(|name| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
+        inner.trim_end_matches(')').trim_matches('"')
+    });
+    let names: Vec<&str> = bare.collect();
+    if names.is_empty() {
+        return "no name at all".to_owned();
+    }
+    names.join(", ")
 }
 
 /// The client side of TLS for one way to check certificates. Plain `http` needs it too, but

@@ -164,12 +164,13 @@ fn every_status_page_answers() {
         version["version"].as_str().unwrap().starts_with('3'),
         "{version}"
     );
-    assert!(
-        server
-            .get("/metrics")
-            .text()
-            .contains("pyrometer_scrapes_total")
-    );
+    let metrics = server.get("/metrics").text();
+    for name in [
+        "pyrometer_scrapes_total",
+        "pyrometer_alerts{state=\"firing\"}",
+    ] {
+        assert!(metrics.contains(name), "{metrics}");
+    }
 }
 
 #[test]

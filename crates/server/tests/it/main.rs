@@ -13,3 +13,4 @@ mod hostile;
 mod promtool;
 mod scraping;
 mod start;
+mod tls;

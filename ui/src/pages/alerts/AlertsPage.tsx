@@ -1,6 +1,6 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { fetchRules, type RuleGroup } from '../../api/rules';
-import { plural } from '../../format/number';
+import { plural, whole } from '../../format/number';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { Paged } from '../../parts/Paged';
 import { isHeartbeat, StateShape } from '../../parts/StateBadge';
@@ -30,7 +30,8 @@ export function AlertsPage() {
 
 function Alerts({ groups }: { groups: RuleGroup[] }) {
   const filter = param('filter');
-  const raised = raisedOf(groups);
+  const open = param('open');
+  const raised = useMemo(() => raisedOf(groups), [groups]);
   const shown = raised.filter(({ alert, rule }) =>
     mentions(filter, rule.name, alert.labels, alert.annotations),
   );
@@ -45,9 +46,9 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
         <div class="filters">
           <span class="count">
             {firing > 0 && <StateShape state="critical" />}
-            {firing === 0 ? 'Nothing fires' : `${firing} firing`}
+            {firing === 0 ? 'Nothing fires' : `${whole(firing)} firing`}
           </span>
-          <span class="count dim">{news.length - firing} pending</span>
+          <span class="count dim">{whole(news.length - firing)} pending</span>
           <FilterField value={filter} />
         </div>
       </div>
@@ -72,7 +73,10 @@ function Alerts({ groups }: { groups: RuleGroup[] }) {
                 </th>
               </tr>
             </thead>
-            <Paged items={shown}>
+            <Paged
+              items={shown}
+              atLeast={open === '' ? 0 : shown.findIndex(({ id }) => id === open) + 1}
+            >
               {(page, more) => (
                 <>
                   {page.map((one) => (

@@ -4,6 +4,7 @@ import { labelsId } from '../../format/labels';
 import { plural } from '../../format/number';
 import { parseTime } from '../../format/time';
 import { Ago } from '../../parts/Ago';
+import { grouped, Paged } from '../../parts/Paged';
 import { PromQL } from '../../parts/PromQL';
 import { type ShapeState, StateBadge, severityState } from '../../parts/StateBadge';
 import { param, setParams } from '../../state/url';
@@ -12,12 +13,14 @@ import { RuleFacts } from './RuleFacts';
 
 /** Every rule, by group. */
 export function RuleGroups({ groups, filter }: { groups: RuleGroup[]; filter: string }) {
-  const shown = groups
-    .map((group) => ({
-      ...group,
-      rules: group.rules.filter((rule) => mentions(filter, rule.name, rule.labels)),
-    }))
-    .filter(({ rules }) => rules.length > 0);
+  const open = param('open');
+  const shown = groups.flatMap((group) =>
+    group.rules
+      .filter((rule) => mentions(filter, rule.name, rule.labels))
+      .map((rule) => ({ group, rule })),
+  );
+  const opened =
+    open === '' ? -1 : shown.findIndex(({ group, rule }) => ruleId(rule, group.name) === open);
   return (
     <section class="rules">
       <h2>All rules</h2>
@@ -32,9 +35,20 @@ export function RuleGroups({ groups, filter }: { groups: RuleGroup[]; filter: st
               <th scope="col">Evaluated</th>
             </tr>
           </thead>
-          {shown.map((group) => (
-            <Group key={`${group.file} ${group.name}`} group={group} />
-          ))}
+          <Paged items={shown} atLeast={opened + 1}>
+            {(page, more) => (
+              <>
+                {[...grouped(page, ({ group }) => group)].map(([group, members]) => (
+                  <Group
+                    key={`${group.file} ${group.name}`}
+                    group={group}
+                    rules={members.map(({ rule }) => rule)}
+                  />
+                ))}
+                {more !== null && <caption>{more}</caption>}
+              </>
+            )}
+          </Paged>
         </table>
       </div>
       {shown.length === 0 && <p class="none">No rule mentions “{filter}”.</p>}
@@ -42,7 +56,8 @@ export function RuleGroups({ groups, filter }: { groups: RuleGroup[]; filter: st
   );
 }
 
-function Group({ group }: { group: RuleGroup }) {
+/** A group's head, which counts all its rules, and those of `rules` that are shown. */
+function Group({ group, rules }: { group: RuleGroup; rules: Rule[] }) {
   return (
     <tbody>
       <tr class="group-row">
@@ -54,7 +69,7 @@ function Group({ group }: { group: RuleGroup }) {
           <span class="faint small mono cut">{group.file}</span>
         </th>
       </tr>
-      {group.rules.map((rule) => (
+      {rules.map((rule) => (
         <RuleRow
           key={`${rule.type} ${rule.name} ${labelsId(rule.labels ?? {})}`}
           rule={rule}
@@ -69,6 +84,9 @@ function Group({ group }: { group: RuleGroup }) {
 function ruleState(rule: Rule): { state: ShapeState; hollow: boolean; word: string } {
   if (rule.health === 'err') return { state: 'unknown', hollow: true, word: 'Not evaluable' };
   if (rule.health !== 'ok') return { state: 'unknown', hollow: true, word: 'Not evaluated yet' };
+  if (isAlerting(rule) && rule.notEvaluable !== undefined) {
+    return { state: 'unknown', hollow: true, word: 'Says nothing yet' };
+  }
   if (!isAlerting(rule) || rule.state === 'inactive') {
     return { state: 'good', hollow: false, word: isAlerting(rule) ? 'Armed' : 'Recording' };
   }
@@ -77,8 +95,10 @@ function ruleState(rule: Rule): { state: ShapeState; hollow: boolean; word: stri
   return { state: severity, hollow: pending, word: pending ? 'Pending' : 'Firing' };
 }
 
+const ruleId = (rule: Rule, group: string) => labelsId({ ...rule.labels, rule: rule.name, group });
+
 function RuleRow({ rule, group }: { rule: Rule; group: string }) {
-  const id = labelsId({ ...rule.labels, rule: rule.name, group });
+  const id = ruleId(rule, group);
   const open = param('open') === id;
   const { state, hollow, word } = ruleState(rule);
   const health = healthText(rule);

@@ -62,5 +62,8 @@ export function mentions(text: string, name: string, ...labels: (Labels | undefi
 export function healthText(rule: Rule): string | null {
   if (rule.health === 'err') return `Not evaluable: ${rule.lastError || 'no reason given'}`;
   if (rule.health !== 'ok') return 'Not evaluated yet';
+  if (isAlerting(rule) && rule.notEvaluable !== undefined) {
+    return `Says nothing yet: ${rule.notEvaluable}`;
+  }
   return null;
 }

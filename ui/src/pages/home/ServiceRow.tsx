@@ -1,4 +1,4 @@
-import type { Kpi, Service } from '../../api/services';
+import type { Kpi, KpiName, Service } from '../../api/services';
 import { NOTHING } from '../../format/number';
 import { speak } from '../../format/units';
 import { Ago } from '../../parts/Ago';
@@ -31,7 +31,7 @@ export function ServiceRow({ service }: { service: Service }) {
           {sentence ?? note ?? ''}
         </span>
       </td>
-      <KpiCell kpi={kpis.rate} name="Requests" alarm={false} />
+      <KpiCell kpi={kpis.rate} name="Requests" alarm={isAlarm(service, 'rate')} />
       <KpiCell kpi={kpis.errors} name="Errors" alarm={isAlarm(service, 'errors')} />
       <KpiCell kpi={kpis.p95} name="p95" alarm={isAlarm(service, 'p95')} />
       <td class="num col-up">
@@ -68,8 +68,7 @@ function KpiCell({ kpi, name, alarm }: { kpi: Kpi | undefined; name: string; ala
   );
 }
 
-/** Whether a firing alert is about this KPI: told by its name, as the packs name their alerts. */
-function isAlarm(service: Service, kpi: 'errors' | 'p95'): boolean {
-  const about = kpi === 'errors' ? /error/i : /latency|slow|p9\d/i;
-  return service.alerts.some(({ state, name }) => state === 'firing' && about.test(name));
+/** Whether a firing alert is about this KPI. */
+function isAlarm(service: Service, kpi: KpiName): boolean {
+  return service.alerts.some((alert) => alert.state === 'firing' && alert.kpi === kpi);
 }

@@ -22,6 +22,7 @@ const AXIS_PX = 80;
 export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
   const box = useRef<HTMLElement>(null);
   const seen = useSeen(box);
+  const { begins } = useContext(PageContext);
   const asTable = useSignal(false);
   const asQuery = useSignal(false);
   const { startMs, endMs } = bounds();
@@ -37,6 +38,7 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
     async (abort) => {
       const answer = await fetchPanel(panel, question, abort);
       answered.current = asked;
+      if (panel.type === 'timeseries') begins.note(id, answer.data);
       return answer;
     },
     { enabled: seen.value && answered.current !== asked },
@@ -48,7 +50,7 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
       data-panel
       class={`panel${panel.width > 12 ? ' broad' : ''}${large ? ' large' : ''}`}
       style={{ '--span': large ? 24 : Math.min(24, Math.max(4, panel.width)) }}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: `v` shows the table of the panel in focus
+      // `v` shows the table of the panel in focus.
       tabIndex={0}
       aria-labelledby={titleId}
     >
@@ -151,7 +153,7 @@ function Tool({
 /** Whether the element is on the screen, or nearly: out of sight, a panel asks nothing. */
 function useSeen(box: { current: HTMLElement | null }) {
   const seen = useSignal(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is one for good
+  // The element is one for good.
   useEffect(() => {
     if (box.current === null) return undefined;
     const observer = new IntersectionObserver(

@@ -3,10 +3,11 @@ import { useContext, useMemo } from 'preact/hooks';
 import type { Panel } from '../../api/service';
 import { clock } from '../../format/time';
 import { speakText } from '../../format/units';
-import type { ChartSeries } from '../../parts/chartData';
+import { beyondReach, type ChartSeries } from '../../parts/chartData';
+import type { Span } from '../../parts/chartMarks';
 import { SeriesTable } from '../../parts/SeriesTable';
 import { severityState } from '../../parts/StateBadge';
-import { type Cursor, type Span, TimeChart } from '../../parts/TimeChart';
+import { type Cursor, TimeChart } from '../../parts/TimeChart';
 import { zoomIn, zoomOut } from '../../state/url';
 import { PageContext } from './pageContext';
 import { type PanelData, ranked } from './panelData';
@@ -27,21 +28,26 @@ export function PanelChart({
   large: boolean;
 }) {
   const { colours, spans, changedMs } = useContext(PageContext);
-  const cursor = useSignal<Cursor>({ at: null, nearest: null });
+  const cursor = useSignal<Cursor>({ at: null, nearest: null, byKeys: false });
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   const { shown, of } = useMemo(() => ranked(data.series, SERIES_MAX), [data]);
-  const lines: ChartSeries[] = useMemo(() => {
+  const lines = useMemo(() => {
     // A chart of one line needs no colour to tell lines apart: it has the first one.
     const single = shown.length === 1 && !panel.queries.some(({ legend }) => legend.includes('{{'));
-    return shown.map(({ name, colourKey, values }) => ({
+    return shown.map(({ name, colourKey, values, isLimit }) => ({
       name,
       values,
+      isLimit,
       colour: single ? '--series-0' : colours.of(colourKey),
     }));
   }, [shown, colours, panel.queries]);
   const drawn = useMemo(
-    () => lines.filter(({ name }) => chosen.value.size === 0 || chosen.value.has(name)),
-    [lines, chosen.value],
+    () =>
+      beyondReach(
+        lines.filter(({ name }) => chosen.value.size === 0 || chosen.value.has(name)),
+        ({ isLimit }) => isLimit && panel.stack !== true,
+      ),
+    [lines, chosen.value, panel.stack],
   );
   const marks = useMemo(() => (changedMs === null ? [] : [changedMs / 1000]), [changedMs]);
 
@@ -51,7 +57,7 @@ export function PanelChart({
     else if (add || !chosen.value.has(name) || chosen.value.size > 1) next.add(name);
     chosen.value = next;
   };
-  const { at, nearest } = cursor.value;
+  const { at, nearest, byKeys } = cursor.value;
   const time = at === null ? undefined : data.times[at];
   const near = nearest === null ? undefined : drawn[nearest];
   return (
@@ -59,7 +65,7 @@ export function PanelChart({
       <div
         class="chart-box"
         role="img"
-        aria-label={`${panel.title}: a chart. Press v for a table.`}
+        aria-label={`${panel.title}: a chart. Press v for a table, the arrow keys to read it.`}
       >
         <TimeChart
           times={data.times}
@@ -87,6 +93,9 @@ export function PanelChart({
           </p>
         )}
       </div>
+      <p class="hidden" aria-live="polite">
+        {byKeys && at !== null && time !== undefined && readOut(drawn, at, time, panel.unit)}
+      </p>
       {of > shown.length && (
         <p class="small dim">
           Showing {shown.length} of {of} series, those that reach highest.
@@ -98,11 +107,27 @@ export function PanelChart({
         at={at}
         atText={time === undefined ? 'last' : clock(time * 1000)}
         nearest={near?.name ?? null}
+        isBeyond={(name) => drawn.some((one) => one.name === name && one.beyond === true)}
         isOff={(name) => chosen.value.size > 0 && !chosen.value.has(name)}
         onPick={pick}
       />
     </>
   );
+}
+
+// More than this nobody keeps in mind; the table has them all.
+const READ_MAX = 5;
+
+/** The values at the crosshair for those who hear them: `10:05:15. p50 3.4 ms, p95 877 ms`. */
+function readOut(lines: ChartSeries[], at: number, time: number, unit: string): string {
+  const valued = lines
+    .filter(({ values }) => values[at] != null)
+    .sort((a, b) => (b.values[at] ?? 0) - (a.values[at] ?? 0));
+  const said = valued
+    .slice(0, READ_MAX)
+    .map(({ name, values }) => `${name} ${speakText(values[at], unit)}`);
+  const more = valued.length > READ_MAX ? `, and ${valued.length - READ_MAX} lower` : '';
+  return `${clock(time * 1000)}. ${said.length === 0 ? 'No value' : said.join(', ')}${more}`;
 }
 
 function spansOf(alerts: { active_at_ms: number; severity: string }[], end: number): Span[] {

@@ -1,11 +1,13 @@
 import type { Kpi, Service } from '../../api/services';
+import { rangeName } from '../../format/duration';
 import { speak } from '../../format/units';
 import { Ago } from '../../parts/Ago';
 import { STATE_WORDS, StateBadge } from '../../parts/StateBadge';
-import { hrefTo } from '../../state/url';
+import { hrefTo, range, setRange } from '../../state/url';
+import { type Begins, betterRange } from './dataBegin';
 
 /** State, name, the sentence and the numbers of now. */
-export function ServiceHead({ service }: { service: Service }) {
+export function ServiceHead({ service, begins }: { service: Service; begins: Begins }) {
   const { name, state, sentence, note, since_ms, kpis, instances, workers } = service;
   return (
     <header class="service-head">
@@ -38,6 +40,7 @@ export function ServiceHead({ service }: { service: Service }) {
               · changed <Ago ms={service.changed_ms} />
             </span>
           )}
+          <DataBegin begins={begins} />
         </p>
       </div>
       <dl class="figures">
@@ -61,6 +64,26 @@ export function ServiceHead({ service }: { service: Service }) {
         )}
       </dl>
     </header>
+  );
+}
+
+/** On a young service, the way to a range that is not mostly empty. */
+function DataBegin({ begins }: { begins: Begins }) {
+  const better = betterRange(begins.seen.value.values(), range.value);
+  if (better === null) return null;
+  const { beginsMs, seconds } = better;
+  return (
+    <span>
+      {' '}
+      · data begins <Ago ms={beginsMs} />,{' '}
+      <button
+        type="button"
+        class="text-button"
+        onClick={() => setRange({ kind: 'relative', seconds })}
+      >
+        show the last {rangeName(seconds)}
+      </button>
+    </span>
   );
 }
 

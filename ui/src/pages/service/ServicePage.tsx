@@ -6,6 +6,7 @@ import { bounds } from '../../state/clock';
 import { ColourBook } from '../../state/colours';
 import { hrefTo, param, range } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
+import { Begins } from './dataBegin';
 import { Dashboards } from './Dashboards';
 import { Detections, Instances } from './Instances';
 import { PageContext } from './pageContext';
@@ -42,15 +43,17 @@ export function ServicePage({ name }: { name: string }) {
 function Detail({ detail }: { detail: ServiceDetail }) {
   const { service, instances, detections, dashboards } = detail;
   const colours = useMemo(() => new ColourBook(), []);
+  const begins = useMemo(() => new Begins(), []);
   const context = {
     colours,
     spans: service.alerts.filter(({ state }) => state === 'firing'),
     changedMs: service.changed_ms,
     note: service.note,
+    begins,
   };
   return (
     <article class="service">
-      <ServiceHead service={service} />
+      <ServiceHead service={service} begins={begins} />
       <ServiceAlerts alerts={service.alerts} />
       <PageContext.Provider value={context}>
         <Dashboards dashboards={dashboards} only={param('panel')} />

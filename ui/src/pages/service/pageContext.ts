@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
 import type { ServiceAlert } from '../../api/services';
 import { ColourBook } from '../../state/colours';
+import { Begins } from './dataBegin';
 
 /** What all panels of a page share. */
 export const PageContext = createContext<{
@@ -10,4 +11,5 @@ export const PageContext = createContext<{
   changedMs: number | null;
   /** Why the service has nothing to show, in the server's words. */
   note: string | null;
-}>({ colours: new ColourBook(), spans: [], changedMs: null, note: null });
+  begins: Begins;
+}>({ colours: new ColourBook(), spans: [], changedMs: null, note: null, begins: new Begins() });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Panel } from '../../api/service';
-import { fetchPanel, gridOf, onGrid, ranked } from './panelData';
+import { fetchPanel, gridOf, limits, onGrid, ranked } from './panelData';
 
 const RANGE = { start: 100, end: 130, step: 10 };
 
@@ -39,6 +39,7 @@ test('the series that reach highest are shown in their order, and how many there
     colourKey: '',
     labels: {},
     values: [null, height],
+    isLimit: false,
   }));
   const { shown, of } = ranked(series, 2);
   expect(shown.map(({ name }) => name)).toEqual(['2', '3']);
@@ -81,4 +82,16 @@ test('a panel fails when all its queries do', async () => {
   serve();
   const panel = { ...PANEL, queries: [query('bad')] };
   await expect(fetchPanel(panel, RANGE, new AbortController().signal)).rejects.toThrow('too long');
+});
+
+test('a limit is what its legend calls one, and workers where cores are shown', () => {
+  const check = (legend: string, unit: string, expected: boolean) =>
+    expect(limits({ expr: '', legend, instant: false }, unit)).toBe(expected);
+  check('limit at {{instance}}', 'short', true);
+  check('{{instance}} Max', 'bytes', true);
+  check('workers at {{instance}}', 'cores', true);
+  check('workers of {{instance}}', 'short', false);
+  check('{{limit}}', 's', false);
+  check('maxima', 's', false);
+  check('p95', 's', false);
 });

@@ -12,6 +12,8 @@ export type PanelSeries = {
   colourKey: string;
   labels: Labels;
   values: (number | null)[];
+  /** Whether it is what the others may not exceed. */
+  isLimit: boolean;
 };
 
 export type PanelData = {
@@ -30,7 +32,7 @@ export async function fetchPanel(
   abort: AbortSignal,
 ): Promise<Answer<PanelData>> {
   const answers = await Promise.allSettled(
-    panel.queries.map((query) => fetchLines(query, range, abort)),
+    panel.queries.map((query) => fetchLines(query, limits(query, panel.unit), range, abort)),
   );
   abort.throwIfAborted();
   const failed = answers.filter((answer) => answer.status === 'rejected');
@@ -52,14 +54,27 @@ export async function fetchPanel(
   return { data: { times: gridOf(range), series: unique(series), bounds: { start, end } }, notes };
 }
 
+/**
+ * Whether a query draws a limit: its legend calls it one. Python processes use one core each, so
+ * where cores are shown the workers are their limit.
+ */
+export function limits({ legend }: PanelQuery, unit: string): boolean {
+  const words = legend.replaceAll(/\{\{.*?\}\}/g, '');
+  return (
+    /\b(limit|max|maximum|quota|capacity)\b/i.test(words) ||
+    (unit === 'cores' && /\bworkers\b/i.test(words))
+  );
+}
+
 async function fetchLines(
   query: PanelQuery,
+  isLimit: boolean,
   range: Range,
   abort: AbortSignal,
 ): Promise<Answer<PanelSeries[]>> {
   const named = (labels: Labels) => {
     const name = legendText(query.legend, labels);
-    return { name, colourKey: name, labels };
+    return { name, colourKey: name, labels, isLimit };
   };
   if (query.instant) {
     const { data, notes } = await fetchInstant(query.expr, range.end, abort);

@@ -14,7 +14,7 @@ export function targetState(target: Target): ShapeState {
     case 'down':
       return 'critical';
     case 'up':
-      return target.limited || (target.rejectedTotal ?? 0) > 0 ? 'warning' : 'good';
+      return target.limited !== undefined || (target.rejectedTotal ?? 0) > 0 ? 'warning' : 'good';
     default:
       return 'unknown';
   }
@@ -36,7 +36,7 @@ const KINDS: Record<string, string> = {
 /** Where the target comes from, and how many processes stand behind it. */
 function origin({ kind, processes }: Target): string {
   const from = KINDS[kind ?? ''] ?? '';
-  return processes == null ? from : `${from}, ${plural(processes, 'process', 'processes')}`;
+  return processes === undefined ? from : `${from}, ${plural(processes, 'process', 'processes')}`;
 }
 
 export function TargetRow({ target }: { target: Target }) {
@@ -67,7 +67,9 @@ export function TargetRow({ target }: { target: Target }) {
           <Ago ms={scraped} />
         </td>
         <td class="num wide-only">{scraped === null ? '' : `${number}\u00a0${unit}`}</td>
-        <td class="num wide-only">{target.lastSamples == null ? '' : whole(target.lastSamples)}</td>
+        <td class="num wide-only">
+          {target.lastSamples === undefined ? '' : whole(target.lastSamples)}
+        </td>
         <td class="col-trouble">
           <span class="sentence" title={trouble(target)}>
             {trouble(target)}
@@ -91,10 +93,12 @@ function trouble(target: Target): string {
   const rejected = target.rejectedTotal ?? 0;
   return [
     target.lastError,
-    target.limited && !target.lastError.includes(target.limited) ? `cut at ${target.limited}` : '',
+    target.limited !== undefined && !target.lastError.includes(target.limited)
+      ? `cut at ${target.limited}`
+      : '',
     rejected > 0 ? `${plural(rejected, 'line')} rejected` : '',
   ]
-    .filter((part) => part !== '' && part !== undefined)
+    .filter((part) => part !== '')
     .join('; ');
 }
 
@@ -129,7 +133,7 @@ function TargetDetail({ target }: { target: Target }) {
             <dd class="critical-text">{target.lastError}</dd>
           </>
         )}
-        {target.limited && (
+        {target.limited !== undefined && (
           <>
             <dt>Limit</dt>
             <dd>{target.limited}</dd>
@@ -153,7 +157,7 @@ function TargetDetail({ target }: { target: Target }) {
           <table class="rejected">
             <tbody>
               {rejected.map(({ line, text, reason }) => (
-                <tr key={line}>
+                <tr key={`${line} ${text}`}>
                   <td class="num faint">{line === 0 ? 'memory' : `line ${whole(line)}`}</td>
                   <td>
                     <code>{text}</code>

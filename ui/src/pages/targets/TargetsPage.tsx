@@ -1,7 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import { fetchTargets, type Target } from '../../api/targets';
-import { plural } from '../../format/number';
+import { labelsId } from '../../format/labels';
+import { plural, whole } from '../../format/number';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
+import { grouped, Paged } from '../../parts/Paged';
 import { StateShape } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
@@ -42,15 +44,16 @@ function NoTargets() {
 }
 
 const troubled = (target: Target) =>
-  target.health !== 'up' || Boolean(target.limited) || (target.rejectedTotal ?? 0) > 0;
+  target.health !== 'up' || target.limited !== undefined || (target.rejectedTotal ?? 0) > 0;
 
 function TargetList({ targets }: { targets: Target[] }) {
   const only = param('show');
   const shown = only === 'trouble' ? targets.filter(troubled) : targets;
-  const jobs = byJob(shown);
-  const names = [...jobs.keys()].sort(
-    (a, b) => worst(jobs.get(b)) - worst(jobs.get(a)) || (a < b ? -1 : 1),
-  );
+  const jobs = jobsOf(shown);
+  const rows = jobs.flatMap((job) => job.targets.map((target) => ({ job, target })));
+  const open = param('open');
+  const opened =
+    open === '' ? -1 : rows.findIndex(({ target }) => labelsId(target.labels) === open);
   const wrong = targets.filter(troubled).length;
   return (
     <section>
@@ -58,7 +61,7 @@ function TargetList({ targets }: { targets: Target[] }) {
         <h1>Targets</h1>
         <div class="filters" role="group" aria-label="Show only">
           <span class="dim">
-            {targets.filter(({ health }) => health === 'up').length} of{' '}
+            {whole(targets.filter(({ health }) => health === 'up').length)} of{' '}
             {plural(targets.length, 'target')} up
           </span>
           {(wrong > 0 || only !== '') && (
@@ -69,7 +72,7 @@ function TargetList({ targets }: { targets: Target[] }) {
               onClick={() => setParams({ show: only === 'trouble' ? null : 'trouble' })}
             >
               <StateShape state={wrong > 0 ? 'critical' : 'good'} />
-              <span class="num">{wrong}</span> with trouble
+              <span class="num">{whole(wrong)}</span> with trouble
             </button>
           )}
         </div>
@@ -96,9 +99,16 @@ function TargetList({ targets }: { targets: Target[] }) {
               </th>
             </tr>
           </thead>
-          {names.map((name) => (
-            <Job key={name} name={name} targets={jobs.get(name) ?? []} />
-          ))}
+          <Paged items={rows} atLeast={opened + 1}>
+            {(page, more) => (
+              <>
+                {[...grouped(page, ({ job }) => job)].map(([job, members]) => (
+                  <JobRows key={job.name} job={job} shown={members.map(({ target }) => target)} />
+                ))}
+                {more !== null && <caption>{more}</caption>}
+              </>
+            )}
+          </Paged>
         </table>
       </div>
       {shown.length === 0 && <p class="none">Every target answers, and no line was rejected.</p>}
@@ -106,26 +116,32 @@ function TargetList({ targets }: { targets: Target[] }) {
   );
 }
 
-function byJob(targets: Target[]): Map<string, Target[]> {
-  const jobs = new Map<string, Target[]>();
-  for (const target of targets) {
-    const name = target.labels.job ?? target.scrapePool;
-    jobs.set(name, [...(jobs.get(name) ?? []), target]);
-  }
-  return jobs;
+type Job = { name: string; service: string; up: number; targets: Target[] };
+
+const BADNESS = ['good', 'unknown', 'warning', 'critical'];
+const badness = (target: Target) => BADNESS.indexOf(targetState(target));
+
+/** The targets by job: the jobs in trouble first, and within a job what is in trouble. */
+function jobsOf(targets: Target[]): Job[] {
+  const byName = grouped(targets, ({ labels, scrapePool }) => labels.job ?? scrapePool);
+  return [...byName]
+    .map(([name, members]) => ({
+      name,
+      service: members.find(({ service }) => service !== undefined)?.service ?? name,
+      up: members.filter(({ health }) => health === 'up').length,
+      targets: members
+        .map((target) => ({ target, rank: badness(target) }))
+        .sort((a, b) => b.rank - a.rank)
+        .map(({ target }) => target),
+    }))
+    .sort((a, b) => worst(b) - worst(a) || (a.name < b.name ? -1 : 1));
 }
 
-const worst = (targets: Target[] = []) =>
-  Math.max(
-    0,
-    ...targets.map((target) =>
-      ['good', 'unknown', 'warning', 'critical'].indexOf(targetState(target)),
-    ),
-  );
+const worst = ({ targets: [first] }: Job) => (first === undefined ? 0 : badness(first));
 
-function Job({ name, targets }: { name: string; targets: Target[] }) {
-  const up = targets.filter(({ health }) => health === 'up').length;
-  const service = targets.find((target) => target.service !== undefined)?.service ?? name;
+/** A job's head, which counts all its targets, and those of them that are shown. */
+function JobRows({ job, shown }: { job: Job; shown: Target[] }) {
+  const { name, service, up, targets } = job;
   return (
     <tbody>
       <tr class="group-row">
@@ -134,11 +150,11 @@ function Job({ name, targets }: { name: string; targets: Target[] }) {
             {name}
           </a>
           <span class={up < targets.length ? 'critical-text small' : 'faint small'}>
-            {up} of {targets.length} up
+            {whole(up)} of {whole(targets.length)} up
           </span>
         </th>
       </tr>
-      {targets.map((target) => (
+      {shown.map((target) => (
         <TargetRow key={target.scrapeUrl + (target.labels.instance ?? '')} target={target} />
       ))}
     </tbody>

@@ -2,7 +2,8 @@
 
 use super::{read_query, read_unit};
 use crate::pack::{Dashboard, Kpi, Panel, PanelQuery, PanelType, QueryText, Row, Threshold};
-use crate::yaml::{Mistake, Node, Reader};
+use crate::reader::{Mistake, Reader};
+use crate::yaml::Node;
 
 /// What the panels of a pack may refer to.
 pub(super) struct Defined<'a> {
