@@ -16,6 +16,7 @@ pub struct Node {
     pub value: Value,
 }
 
+/// What stands in a file; scalars as they were typed.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Value {
     /// Nothing stands after the colon, or `null`, or `~`.
@@ -26,6 +27,7 @@ pub enum Value {
     Map(Vec<Field>),
 }
 
+/// A key of a map with its value, and the line of the key, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     pub line: usize,
@@ -60,6 +62,10 @@ pub struct InvalidYaml {
 pub const NODES_MAX: usize = 1_000_000;
 
 /// Reads one document. An empty text is [`Value::Null`].
+///
+/// # Errors
+/// The first place that is no YAML, a second document, a key that stands twice, or more than
+/// `nodes_max` values.
 pub fn parse(text: &str, nodes_max: usize) -> Result<Node, InvalidYaml> {
     let mut options = Options::default();
     options.set_emit_comments(false);

@@ -7,13 +7,16 @@ use std::process::{Child, Command, Stdio};
 
 use crate::harness::{Home, stderr_of};
 
-/// Serves one metric over TLS with the certificate in the folder it is started in.
+/// Serves one metric over TLS with the certificate in the folder it is started in. The body ends
+/// with the connection, or has the length that the first argument says.
 const PEER: &str = r#"
-import http.server, ssl
+import http.server, ssl, sys
 
 class Metrics(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
+        for length in sys.argv[1:]:
+            self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(b"sealed 1\n")
 
@@ -71,7 +74,7 @@ fn make_authority(home: &Home, name: &str) {
     openssl(&home.path(""), &command);
 }
 
-fn start_peer(home: &Home, name: &str) -> Peer {
+fn start_peer(home: &Home, name: &str, length: Option<&str>) -> Peer {
     let request = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     let asked = format!("{request} -subj /CN=peer -keyout peer.key -out peer.csr");
     openssl(&home.path(""), &asked);
@@ -83,6 +86,7 @@ fn start_peer(home: &Home, name: &str) -> Peer {
     );
     let mut child = Command::new("python3")
         .args(["-c", PEER])
+        .args(length)
         .current_dir(home.path(""))
         .stdout(Stdio::piped())
         .spawn()
@@ -112,7 +116,7 @@ fn check(name: &str, trusted: &str, expected: Result<(), &str>) {
     let home = Home::new();
     make_authority(&home, "ca");
     make_authority(&home, "stranger");
-    let peer = start_peer(&home, name);
+    let peer = start_peer(&home, name, None);
     let server = home.start_with(&config(trusted, &peer.address));
     match expected {
         Ok(()) => {
@@ -158,6 +162,21 @@ fn a_certificate_for_another_name_is_refused_and_says_for_which() {
 #[test]
 fn a_certificate_that_nobody_checks_is_good_whatever_it_says() {
     check("DNS:shop.example", "{insecure_skip_verify: true}", Ok(()));
+}
+
+#[test]
+fn a_body_that_is_shorter_than_its_length_is_a_failed_scrape_under_tls_too() {
+    if !programs_are_here() {
+        return;
+    }
+    let home = Home::new();
+    make_authority(&home, "ca");
+    let peer = start_peer(&home, "IP:127.0.0.1", Some("100"));
+    let server = home.start_with(&config("{ca_file: ca.pem}", &peer.address));
+    let target = server.wait_for_target("t", "down");
+    let error = target["lastError"].as_str().unwrap();
+    assert!(error.starts_with("the answer broke off"), "{target}");
+    assert_eq!(server.query("sealed"), []);
 }
 
 #[test]
