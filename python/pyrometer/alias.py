@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Optional
 
 _CLIENT = __package__ + ".client"
+_EXPORTER = __package__ + ".flask_exporter"
 
 # Modules of prometheus_client that are this package's own; all others are below `client`.
 _SHARED = frozenset(
@@ -35,7 +36,7 @@ _CLIENT_ONLY = frozenset(
 # The packages whose imports `install` redirects, and what they find.
 _REPLACED = {
     "prometheus_client": _CLIENT,
-    "prometheus_flask_exporter": __package__ + ".flask",
+    "prometheus_flask_exporter": _EXPORTER,
 }
 
 
@@ -75,7 +76,7 @@ class _AliasFinder(MetaPathFinder):
         if not module:
             return self._target
         if self._target != _CLIENT:
-            return None
+            return f"{self._target}.{module}" if module == "multiprocess" else None
         if module in _SHARED:
             return f"{__package__}.{module}"
         if module in _CLIENT_ONLY and self._package != _CLIENT:

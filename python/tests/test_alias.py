@@ -13,6 +13,11 @@ import prometheus_client, prometheus_client.bridge.graphite, prometheus_flask_ex
 import prometheus_client.multiprocess, pyrometer.client.multiprocess, pyrometer.client.metrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client import Counter, values, metrics, registry as module
+from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
+from flask import Flask
+app = Flask("shop")
+GunicornInternalPrometheusMetrics(app).info("app_info", "help", version="1")
+assert b'app_info{version="1"} 1.0' in app.test_client().get("/metrics").data
 import pyrometer.flask, pyrometer.metrics, pyrometer.registry
 assert prometheus_client is pyrometer.client
 assert metrics is pyrometer.metrics is pyrometer.client.metrics

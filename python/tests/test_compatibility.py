@@ -20,7 +20,6 @@ import prometheus_flask_exporter
 import prometheus_flask_exporter.multiprocess
 
 import pyrometer.client
-import pyrometer.flask
 
 PAGE = Path(__file__).parents[2] / "docs/compatibility.md"
 
@@ -39,8 +38,8 @@ def modules() -> Iterator[tuple[ModuleType, str]]:
     for found in pkgutil.walk_packages(prometheus_client.__path__, "prometheus_client."):
         ours = found.name.replace("prometheus_client", "pyrometer.client")
         yield importlib.import_module(found.name), ours
-    yield prometheus_flask_exporter, "pyrometer.flask"
-    yield prometheus_flask_exporter.multiprocess, "pyrometer.flask.multiprocess"
+    yield prometheus_flask_exporter, "pyrometer.flask_exporter"
+    yield prometheus_flask_exporter.multiprocess, "pyrometer.flask_exporter.multiprocess"
 
 
 def public_names(module: ModuleType) -> list[str]:
