@@ -169,6 +169,19 @@ def _behavior(
     metrics: GrpcServer, behavior: Callable[..., Any], method: str, is_stream: bool
 ) -> Callable[..., Any]:
     """The service's method, measured; of the same sort, since grpc.aio looks at it."""
+    begin, end = _guarded(metrics, method)
+    # A coroutine may also be a stream whose answers are written by ``context.write``.
+    if inspect.isasyncgenfunction(behavior) or inspect.iscoroutinefunction(behavior):
+        return _async_behavior(behavior, begin, end)
+    return _sync_behavior(behavior, is_stream, begin, end)
+
+
+_Begin = Callable[[], Optional[tuple[str, float]]]
+_End = Callable[[Any, Any, Optional[BaseException]], None]
+
+
+def _guarded(metrics: GrpcServer, method: str) -> tuple[_Begin, _End]:
+    """``begin`` and ``end`` of one method's calls, which raise nothing into them."""
 
     def begin() -> Optional[tuple[str, float]]:
         try:
@@ -184,6 +197,12 @@ def _behavior(
         except Exception:
             trouble("grpc")
 
+    return begin, end
+
+
+def _sync_behavior(
+    behavior: Callable[..., Any], is_stream: bool, begin: _Begin, end: _End
+) -> Callable[..., Any]:
     def answer(request: Any, context: Any) -> Any:
         begun, failure = begin(), None
         try:
@@ -208,6 +227,12 @@ def _behavior(
             end(begun, context, failure)
             failure = None
 
+    return answers if is_stream else answer
+
+
+def _async_behavior(
+    behavior: Callable[..., Any], begin: _Begin, end: _End
+) -> Callable[..., Any]:
     async def answer_async(request: Any, context: Any) -> Any:
         begun, failure = begin(), None
         try:
@@ -233,9 +258,4 @@ def _behavior(
             end(begun, context, failure)
             failure = None
 
-    if inspect.isasyncgenfunction(behavior):
-        return answers_async
-    if inspect.iscoroutinefunction(behavior):
-        # Also a stream whose answers are written by ``context.write``.
-        return answer_async
-    return answers if is_stream else answer
+    return answers_async if inspect.isasyncgenfunction(behavior) else answer_async
