@@ -29,7 +29,9 @@ export function RuleFacts({
   const health = healthText(rule);
   const runbook = isAlerting(rule) ? (rule.runbook ?? annotations.runbook_url) : undefined;
   const texts = entriesOf(annotations)
-    .filter(([name]) => name !== 'runbook_url' && !(name === 'runbook' && runbook !== undefined))
+    // `kpi` is for machines: it says which number of the service the alert is about.
+    .filter(([name]) => name !== 'runbook_url' && name !== 'kpi')
+    .filter(([name]) => !(name === 'runbook' && runbook !== undefined))
     .sort(([a], [b]) => Number(b === 'summary') - Number(a === 'summary'));
   return (
     <div class="detail">
