@@ -2,14 +2,19 @@
 
 Each object is a context manager and a decorator. A decorated function keeps its name and
 signature; of a coroutine function the whole run counts, not the moment that makes the coroutine.
+``Timer`` is Rust's, since it is entered in every request.
 """
 
 from __future__ import annotations
 
 import functools
-from time import perf_counter as default_timer
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Callable, ContextManager, Literal, Optional, Type, TypeVar, Union, cast
+
+from ._core import Timer
+
+__all__ = ("ExceptionCounter", "InprogressTracker", "Timer")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,22 +25,43 @@ def _decorate(f: F, enter: Callable[[], ContextManager[Any]]) -> F:
     # Loaded late: it is slow to load, and a program that only counts does not need it.
     import inspect
 
-    if inspect.iscoroutinefunction(f):
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        with enter():
+            return await f(*args, **kwargs)
 
-        @functools.wraps(f)
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with enter():
-                return await f(*args, **kwargs)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with enter():
+            return f(*args, **kwargs)
 
-    else:
+    return _like(f, awaited if inspect.iscoroutinefunction(f) else called)
 
-        @functools.wraps(f)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with enter():
-                return f(*args, **kwargs)
 
+def _timed(timer: Timer, f: F) -> F:
+    """The function with a timer around each call; calls may overlap."""
+    import inspect
+
+    observe = timer._observer()
+    if observe is None or inspect.iscoroutinefunction(f):
+        return _decorate(f, cast(Callable[[], ContextManager[Any]], timer._new_timer))
+
+    # Without an object for each call.
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        started = perf_counter()
+        try:
+            return f(*args, **kwargs)
+        finally:
+            observe(perf_counter() - started)
+
+    return _like(f, wrapped)
+
+
+def _like(f: F, wrapped: Callable[..., Any]) -> F:
+    """The wrapper with the name and the signature of what it wraps."""
+    import inspect
+
+    functools.update_wrapper(wrapped, f)
     try:
-        # `functools.wraps` does not do for `inspect.getfullargspec`.
+        # `functools.update_wrapper` does not do for `inspect.getfullargspec`.
         wrapped.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
         # Some functions that are not Python have none.
@@ -81,32 +107,3 @@ class InprogressTracker:
 
     def __call__(self, f: F) -> F:
         return _decorate(f, lambda: cast(ContextManager[Any], self))
-
-
-class Timer:
-    """Tells a metric how many seconds the block took; ``duration`` has them afterwards."""
-
-    def __init__(self, metric: Any, callback_name: str) -> None:
-        self._metric = metric
-        self._callback_name = callback_name
-        self.duration: Optional[float] = None
-
-    def _new_timer(self) -> Timer:
-        return self.__class__(self._metric, self._callback_name)
-
-    def __enter__(self) -> Timer:
-        self._start = default_timer()
-        return self
-
-    def __exit__(self, typ: Any, value: Any, traceback: Any) -> None:
-        # The clock may step back.
-        self.duration = max(default_timer() - self._start, 0)
-        getattr(self._metric, self._callback_name)(self.duration)
-
-    def labels(self, *args: Any, **kw: Any) -> None:
-        """Chooses the labels from within the block."""
-        self._metric = self._metric.labels(*args, **kw)
-
-    def __call__(self, f: F) -> F:
-        # Calls may overlap, so each has a timer of its own.
-        return _decorate(f, cast(Callable[[], ContextManager[Any]], self._new_timer))

@@ -1,7 +1,7 @@
 """Counter, Gauge, Summary, Histogram, Info and Enum.
 
 The classes are Python, so that they can be subclassed and looked into as prometheus_client's;
-what counts is a bound method of a Rust object, put on each instance at its making.
+the methods that count are those of the Rust class below them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import os
 import threading
 import time
 import types
-from typing import Any, Callable, Iterable, Literal, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Literal, Optional, Sequence, Union
 
 from . import _core
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample
 from .utils import INF, floatToGoString
-from .wrapper import MetricWrapperBase, _forget_series
+from .wrapper import MetricWrapperBase, forget_series, own_init, shared
 
 __all__ = (
     "Counter",
@@ -68,14 +68,16 @@ class Counter(MetricWrapperBase):
 
     _type = "counter"
 
-    def _metric_init(self) -> None:
-        self._series = self._new_series()
-        self._bind(Counter, "inc", self._series.counter_inc)
+    if TYPE_CHECKING:
 
-    def inc(self, amount: float = 1, exemplar: Optional[dict[str, str]] = None) -> None:
-        """Adds; raises ``ValueError`` for a negative amount."""
-        self._raise_if_not_observable()
-        self._series.counter_inc(amount, exemplar)
+        def inc(self, amount: float = 1, exemplar: Optional[dict[str, str]] = None) -> None:
+            """Adds; raises ``ValueError`` for a negative amount."""
+
+    else:
+        inc = _core.Metric.counter_inc
+
+    def _metric_init(self) -> None:
+        self._begin_counting()
 
     def reset(self) -> None:
         """Back to zero, for a process that begins anew without ending."""
@@ -116,6 +118,7 @@ _GaugeMode = Literal[
 ]
 
 
+@own_init
 class Gauge(MetricWrapperBase):
     """Says how much there is now: requests in progress, items in a queue, a temperature.
 
@@ -131,6 +134,9 @@ class Gauge(MetricWrapperBase):
     _type = "gauge"
     _MULTIPROC_MODES = frozenset(_GaugeMode.__args__)  # type: ignore[attr-defined]
     _MOST_RECENT_MODES = frozenset(("mostrecent", "livemostrecent"))
+    _timed_method = "set"
+    _multiprocess_mode: _GaugeMode = shared()
+    _is_most_recent: bool = shared()
 
     def __init__(
         self,
@@ -148,6 +154,8 @@ class Gauge(MetricWrapperBase):
         if multiprocess_mode not in self._MULTIPROC_MODES:
             raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         self._is_most_recent = multiprocess_mode in self._MOST_RECENT_MODES
+        if self._is_most_recent:
+            self._refuse_steps()
         super().__init__(
             name=name,
             documentation=documentation,
@@ -171,30 +179,38 @@ class Gauge(MetricWrapperBase):
         )
 
     def _metric_init(self) -> None:
-        self._series = self._new_series()
-        self._bind(Gauge, "set", self._series.gauge_set)
-        if not self._is_most_recent:
-            self._bind(Gauge, "inc", self._series.gauge_inc)
-            self._bind(Gauge, "dec", self._series.gauge_dec)
-
-    def inc(self, amount: float = 1) -> None:
-        """Adds."""
+        self._begin_counting()
         if self._is_most_recent:
-            raise RuntimeError("inc must not be used with the mostrecent mode")
-        self._raise_if_not_observable()
-        self._series.gauge_inc(amount)
+            self._refuse_steps()
 
-    def dec(self, amount: float = 1) -> None:
-        """Takes away."""
-        if self._is_most_recent:
-            raise RuntimeError("dec must not be used with the mostrecent mode")
-        self._raise_if_not_observable()
-        self._series.gauge_dec(amount)
+    def _refuse_steps(self) -> None:
+        def refuse(name: str) -> Callable[..., None]:
+            def refused(amount: float = 1) -> None:
+                raise RuntimeError(f"{name} must not be used with the mostrecent mode")
 
-    def set(self, value: float) -> None:
-        """Sets."""
-        self._raise_if_not_observable()
-        self._series.gauge_set(value)
+            return refused
+
+        self.__dict__.update(inc=refuse("inc"), dec=refuse("dec"))
+
+    if TYPE_CHECKING:
+
+        def inc(self, amount: float = 1) -> None:
+            """Adds."""
+
+        def dec(self, amount: float = 1) -> None:
+            """Takes away."""
+
+        def set(self, value: float) -> None:
+            """Sets."""
+
+        def time(self) -> Timer:
+            """Sets to the seconds that a ``with`` block or a decorated function took."""
+
+    else:
+        inc = _core.Metric.gauge_inc
+        dec = _core.Metric.gauge_dec
+        set = _core.Metric.gauge_set
+        time = _core.Metric.gauge_time
 
     def set_to_current_time(self) -> None:
         """Sets to the time now, in seconds since the epoch."""
@@ -204,10 +220,6 @@ class Gauge(MetricWrapperBase):
         """Is one more while a ``with`` block or a decorated function runs."""
         self._raise_if_not_observable()
         return InprogressTracker(self)
-
-    def time(self) -> Timer:
-        """Sets to the seconds that a ``with`` block or a decorated function took."""
-        return Timer(self, "set")
 
     def set_function(self, f: Callable[[], float]) -> None:
         """Takes the value from a function whenever it is asked for. In this process only:
@@ -219,7 +231,7 @@ class Gauge(MetricWrapperBase):
 
         self.__dict__["_child_samples"] = types.MethodType(samples, self)
         self._series.remove()
-        (self._parent or self)._has_functions = True
+        self._has_functions = True
 
     @property
     def _value(self) -> _core.Cell:
@@ -240,17 +252,19 @@ class Summary(MetricWrapperBase):
     _reserved_labelnames = ("quantile",)
 
     def _metric_init(self) -> None:
-        self._series = self._new_series()
-        self._bind(Summary, "observe", self._series.summary_observe)
+        self._begin_counting()
 
-    def observe(self, amount: float) -> None:
-        """Records one event of this size."""
-        self._raise_if_not_observable()
-        self._series.summary_observe(amount)
+    if TYPE_CHECKING:
 
-    def time(self) -> Timer:
-        """Observes the seconds that a ``with`` block or a decorated function took."""
-        return Timer(self, "observe")
+        def observe(self, amount: float) -> None:
+            """Records one event of this size."""
+
+        def time(self) -> Timer:
+            """Observes the seconds that a ``with`` block or a decorated function took."""
+
+    else:
+        observe = _core.Metric.summary_observe
+        time = _core.Metric.summary_time
 
     @property
     def _count(self) -> _core.Cell:
@@ -270,6 +284,7 @@ class Summary(MetricWrapperBase):
         return (count, total, *_created_samples(series))
 
 
+@own_init
 class Histogram(MetricWrapperBase):
     """Counts events by size, so that quantiles can be told, over several processes too.
 
@@ -283,6 +298,7 @@ class Histogram(MetricWrapperBase):
 
     _type = "histogram"
     _reserved_labelnames = ("le",)
+    _upper_bounds: list[float] = shared()
     DEFAULT_BUCKETS = (
         *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
         *(1.0, 2.5, 5.0, 7.5, 10.0, INF),
@@ -324,17 +340,19 @@ class Histogram(MetricWrapperBase):
         )
 
     def _metric_init(self) -> None:
-        self._series = self._new_series()
-        self._bind(Histogram, "observe", self._series.histogram_observe)
+        self._begin_counting()
 
-    def observe(self, amount: float, exemplar: Optional[dict[str, str]] = None) -> None:
-        """Records one event of this size. NaN is in no bucket."""
-        self._raise_if_not_observable()
-        self._series.histogram_observe(amount, exemplar)
+    if TYPE_CHECKING:
 
-    def time(self) -> Timer:
-        """Observes the seconds that a ``with`` block or a decorated function took."""
-        return Timer(self, "observe")
+        def observe(self, amount: float, exemplar: Optional[dict[str, str]] = None) -> None:
+            """Records one event of this size. NaN is in no bucket."""
+
+        def time(self) -> Timer:
+            """Observes the seconds that a ``with`` block or a decorated function took."""
+
+    else:
+        observe = _core.Metric.histogram_observe
+        time = _core.Metric.histogram_time
 
     @property
     def _sum(self) -> _core.Cell:
@@ -383,20 +401,18 @@ class Info(MetricWrapperBase):
     """
 
     _type = "info"
+    # Its labels change, and with them the series.
+    _shown: Optional[_core.Series] = None
 
     def _metric_init(self) -> None:
-        self._labelname_set = set(self._labelnames)
         self._value: dict[str, str] = {}
-        self._series: Optional[_core.Series] = None
-        self._lock = threading.Lock()
-        keep_lock_free(self)
         # Exposed as soon as it exists, like every other metric.
         self._replace({})
 
     def info(self, val: dict[str, str]) -> None:
         """Sets the facts; those set before are gone."""
         self._raise_if_not_observable()
-        if self._labelname_set.intersection(val.keys()):
+        if val.keys() & set(self._labelnames):
             raise ValueError(
                 f"Overlapping labels for Info metric, metric: {self._labelnames} child: {val}"
             )
@@ -407,16 +423,31 @@ class Info(MetricWrapperBase):
     def _replace(self, value: dict[str, str]) -> None:
         labels = {**dict(zip(self._labelnames, self._labelvalues)), **value}
         flat = [str(text) for pair in labels.items() for text in pair]
-        with self._lock:
-            old, self._value = self._series, value
+        with _facts._lock:
+            old, self._value = self._shown, value
             # Removed first: the same facts again then take the same place.
-            _forget_series(old)
-            self._series = self._family.series(flat, time.time())
+            forget_series(old)
+            self._shown = self._family.series(flat, time.time())
+
+    def _held_series(self) -> Optional[_core.Series]:
+        return self._shown
 
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("_info", self._value, 1.0),)
 
 
+class _Facts:
+    """Held while the facts of an info change, which is seldom: one for all infos."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        keep_lock_free(self)
+
+
+_facts = _Facts()
+
+
+@own_init
 class Enum(MetricWrapperBase):
     """Says which of some states is the current one; at first the first.
 
@@ -425,6 +456,7 @@ class Enum(MetricWrapperBase):
     """
 
     _type = "stateset"
+    _states: Sequence[str] = shared()
 
     def __init__(
         self,
@@ -466,7 +498,7 @@ class Enum(MetricWrapperBase):
 
     def _metric_init(self) -> None:
         self._value = 0
-        self._series = self._new_series()
+        self._begin_counting()
         # Not `set_state`: a state that nobody has set must not win over one that somebody has.
         _core.Cell(self._series, 0).set(1)
 

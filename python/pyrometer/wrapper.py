@@ -1,12 +1,17 @@
-"""What all metrics have: a name, labels, children, and a place in a registry."""
+"""What all metrics have: a name, labels, children, and a place in a registry.
+
+What a call to a metric costs is in the Rust class below this one; what is here happens when a
+metric or a child is made, and when it is exposed.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Sequence, TypeVar
 
-from . import _core, _runtime
+from . import _core, _runtime, overflow
+from .context_managers import Timer
 from .metrics_core import Metric
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know
 from .samples import Exemplar, Sample
@@ -53,13 +58,65 @@ def _build_full_name(
     return full_name
 
 
-class MetricWrapperBase:
+class _Shared:
+    """An attribute that a metric and its children have in common: it takes no memory in each.
+
+    It is no attribute of the instance either: those of one instance widen all of its class.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    def __get__(self, metric: Any, owner: Optional[type] = None) -> Any:
+        try:
+            return metric._shared[self._attribute]
+        except (AttributeError, KeyError):
+            raise AttributeError(self._attribute) from None
+
+    def __set__(self, metric: Any, value: Any) -> None:
+        try:
+            shared = metric._shared
+        except AttributeError:
+            shared = metric._shared = {}
+        shared[self._attribute] = value
+
+
+def shared() -> Any:
+    """The value of an annotated attribute that a metric and its children have in common."""
+    return _Shared()
+
+
+class MetricWrapperBase(_core.Metric):
     """What all metrics have: a name, labels, and children for the labels."""
+
+    __slots__ = ("_shared", "_labelvalues", "__dict__", "__weakref__")
 
     _type: Optional[str] = None
     _reserved_labelnames: Sequence[str] = ()
+    # What a timer calls.
+    _timed_method = "observe"
+
+    _shared: dict[str, Any]
+    _labelvalues: tuple[str, ...]
+
+    _original_name: str = shared()
+    _namespace: str = shared()
+    _subsystem: str = shared()
+    _name: str = shared()
+    _labelnames: tuple[str, ...] = shared()
+    _kwargs: dict[str, Any] = shared()
+    _documentation: str = shared()
+    _unit: str = shared()
+    _family: _core.Family = shared()
+    _lock: threading.Lock = shared()
     # Set when a child is driven by a function: the cells then do not tell its value.
-    _has_functions = False
+    _has_functions: bool = shared()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Timers go past the public method to the cell; a class with a method of its own is asked.
+        if cls._timed_method in vars(cls) and "time" not in vars(cls):
+            cls.time = _time_by_method  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -78,17 +135,17 @@ class MetricWrapperBase:
         self._name = _build_full_name(self._type, name, namespace, subsystem, unit)
         self._labelnames = _validate_labelnames(self, labelnames)
         self._labelvalues = tuple(_labelvalues or ())
-        self._kwargs: dict[str, Any] = {}
+        self._kwargs = {}
+        self._has_functions = False
         self._documentation = documentation
         self._unit = unit
         _validate_metric_name(self._name)
         parent = getattr(_making, "parent", None) if self._labelvalues else None
-        self._parent: Optional[MetricWrapperBase] = parent
-        self._family: _core.Family = self._make_family() if parent is None else parent._family
+        self._family = self._make_family() if parent is None else parent._family
         if self._is_parent():
             self._lock = threading.Lock()
             keep_lock_free(self)
-            self._metrics: dict[tuple[str, ...], Any] = {}
+            self._begin_children(self._labelnames, {})
         is_registered = bool(registry) and not self._labelvalues
         if is_registered and getattr(registry, "_number", None) is not None:
             # First: a name that is taken must not touch the metric that has it, and the cells
@@ -117,19 +174,17 @@ class MetricWrapperBase:
     def __repr__(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}({self._name})"
 
-    def labels(self: T, *labelvalues: object, **labelkwargs: object) -> T:
-        """The child for these label values, by position or by name; made when it is new.
+    if TYPE_CHECKING:
 
-        A child may be kept: using it again costs nothing.
-        """
-        if self._labelnames and not self._labelvalues:
-            values = labelvalues
-            if labelkwargs and not labelvalues and len(labelkwargs) == len(self._labelnames):
-                values = tuple([labelkwargs.get(name) for name in self._labelnames])
-            child: Optional[T] = _core.find_child(self._metrics, values)
-            if child is not None and (values is not labelvalues or not labelkwargs):
-                return child
-        return self._find_or_make(labelvalues, labelkwargs)
+        def labels(self: T, *labelvalues: object, **labelkwargs: object) -> T:
+            """The child for these label values, by position or by name; made when it is new.
+
+            A child may be kept: using it again costs nothing.
+            """
+
+    def __copy__(self: T) -> T:
+        # A copy would count in the same cells.
+        return self
 
     def remove(self, *labelvalues: Any) -> None:
         """Forgets the child with these label values, and what this process counted with it."""
@@ -162,11 +217,26 @@ class MetricWrapperBase:
         if not self._labelnames:
             return
         with self._lock:
-            children, self._metrics = self._metrics, {}
-        for child in children.values():
+            children = list(self._metrics.values())
+            self._metrics.clear()
+        for child in children:
             _forget(child)
 
     # What follows is for this package and for those that look inside prometheus_client.
+
+    @property
+    def _metrics(self) -> dict[tuple[str, ...], Any]:
+        """Children by label values. What is assigned replaces the contents."""
+        children = self._children_dict
+        if children is None:
+            raise AttributeError("_metrics")
+        return children
+
+    @_metrics.setter
+    def _metrics(self, children: dict[tuple[str, ...], Any]) -> None:
+        own, children = self._metrics, dict(children)
+        own.clear()
+        own.update(children)
 
     def _is_observable(self) -> bool:
         return not self._labelnames or bool(self._labelvalues)
@@ -205,12 +275,31 @@ class MetricWrapperBase:
                 raise ValueError("Incorrect label count")
             values = tuple(str(value) for value in labelvalues)
         with self._lock:
-            child: Optional[T] = self._metrics.get(values)
+            children = self._metrics
+            child: Optional[T] = children.get(values)
+            if child is None and len(children) >= overflow.series_max():
+                overflow.note(self._name)
+                values = (overflow.OVERFLOW,) * len(values)
+                child = children.get(values)
             if child is None:
-                child = self._metrics[values] = self._make_child(values)
+                child = children[values] = self._make_child(values)
             return child
 
     def _make_child(self: T, values: tuple[str, ...]) -> T:
+        cls = type(self)
+        if cls.__init__ in _OWN_INITS and cls.__new__ is _core.Metric.__new__:
+            child = cls.__new__(cls)
+            child._shared = self._shared
+            child._labelvalues = values
+            child._metric_init()
+        else:
+            child = self._construct_child(values)
+        if child._family.registry is not None:
+            _runtime.log_notice()
+        return child
+
+    def _construct_child(self: T, values: tuple[str, ...]) -> T:
+        """The child as the constructor of a subclass wants it made."""
         kwargs = {
             key: value
             for key, value in self._kwargs.items()
@@ -231,8 +320,6 @@ class MetricWrapperBase:
             )
         finally:
             _making.parent = outer
-        if child._family.registry is not None:
-            _runtime.log_notice()
         return child
 
     def _make_family(self) -> _core.Family:
@@ -244,13 +331,13 @@ class MetricWrapperBase:
             label_names=list(self._labelnames),
         )
 
-    def _new_series(self) -> _core.Series:
-        return self._family.series(self._labelvalues, time.time())
+    def _begin_counting(self) -> None:
+        """Begins to count."""
+        self._begin_series(self._family.series(self._labelvalues, time.time()))
 
-    def _bind(self, owner: type, name: str, fast: Callable[..., Any]) -> None:
-        """Puts the Rust method in the place of the Python one, unless a subclass has its own."""
-        if getattr(type(self), name) is getattr(owner, name):
-            self.__dict__[name] = fast
+    def _held_series(self) -> Optional[_core.Series]:
+        """What it counts in, if it does."""
+        return getattr(self, "_series", None)
 
     def _begin_sharing(self, number: int) -> None:
         _runtime.start()
@@ -269,7 +356,7 @@ class MetricWrapperBase:
             return
         self._begin_sharing(number)
         for child in self._children():
-            series = getattr(child, "_series", None)
+            series = child._held_series()
             if series is not None:
                 series.share()
         _runtime.log_notice()
@@ -355,10 +442,25 @@ class MetricWrapperBase:
         raise NotImplementedError(f"_metric_init() must be implemented by {self!r}")
 
 
+# Constructors that children need not go through.
+_OWN_INITS = {MetricWrapperBase.__init__}
+
+
+def own_init(cls: type[T]) -> type[T]:
+    """Marks a class of this package whose constructor children need not go through."""
+    _OWN_INITS.add(cls.__init__)
+    return cls
+
+
+def _time_by_method(self: MetricWrapperBase) -> Timer:
+    return Timer(self, self._timed_method)
+
+
 def _forget(child: Any) -> None:
-    _forget_series(getattr(child, "_series", None))
+    if child is not None:
+        forget_series(child._held_series())
 
 
-def _forget_series(series: Optional[_core.Series]) -> None:
+def forget_series(series: Optional[_core.Series]) -> None:
     if series is not None:
         series.remove()

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::PyString;
 
 use crate::clock;
 use crate::host::{guard, process};
@@ -110,7 +110,7 @@ impl Family {
 impl Series {
     /// `Counter.inc`.
     #[pyo3(signature = (amount=1.0, exemplar=None))]
-    fn counter_inc(
+    pub(crate) fn counter_inc(
         &self,
         py: Python<'_>,
         amount: f64,
@@ -130,31 +130,30 @@ impl Series {
 
     /// `Gauge.inc`.
     #[pyo3(signature = (amount=1.0))]
-    fn gauge_inc(&self, amount: f64) {
+    pub(crate) fn gauge_inc(&self, amount: f64) {
         guard((), || self.series.gauge_add(amount));
     }
 
     /// `Gauge.dec`.
     #[pyo3(signature = (amount=1.0))]
-    fn gauge_dec(&self, amount: f64) {
+    pub(crate) fn gauge_dec(&self, amount: f64) {
         guard((), || self.series.gauge_add(-amount));
     }
 
     /// `Gauge.set`. Whatever `float()` takes is taken.
-    fn gauge_set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let value = to_float(value)?;
-        guard((), || self.series.gauge_set(value, clock::now()));
+    pub(crate) fn gauge_set(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.gauge_set_to(to_float(value)?);
         Ok(())
     }
 
     /// `Summary.observe`.
-    fn summary_observe(&self, amount: f64) {
+    pub(crate) fn summary_observe(&self, amount: f64) {
         guard((), || self.series.summary_observe(amount));
     }
 
     /// `Histogram.observe`.
     #[pyo3(signature = (amount, exemplar=None))]
-    fn histogram_observe(
+    pub(crate) fn histogram_observe(
         &self,
         py: Python<'_>,
         amount: f64,
@@ -217,6 +216,11 @@ impl Series {
 }
 
 impl Series {
+    /// Sets a gauge to a number.
+    pub(crate) fn gauge_set_to(&self, value: f64) {
+        guard((), || self.series.gauge_set(value, clock::now()));
+    }
+
     #[cold]
     fn keep_exemplar(
         &self,
@@ -266,25 +270,6 @@ impl Cell {
 
     fn set_exemplar(&self, exemplar: Py<PyAny>) {
         self.series.get().set_exemplar(self.index, exemplar);
-    }
-}
-
-/// The child with these label values, if they are all plain strings and it is there.
-///
-/// Anything else must go the long way: a subclass of `str` may be equal to one text and print
-/// as another (`enum.StrEnum`'s elder brother `class E(str, Enum)` does).
-#[pyfunction]
-pub(crate) fn find_child<'py>(
-    children: &Bound<'py, PyDict>,
-    label_values: &Bound<'py, PyTuple>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if label_values
-        .iter_borrowed()
-        .all(|value| value.is_exact_instance_of::<PyString>())
-    {
-        children.get_item(label_values)
-    } else {
-        Ok(None)
     }
 }
 

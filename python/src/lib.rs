@@ -8,6 +8,8 @@ mod clock;
 mod exposition;
 mod gc;
 mod host;
+mod metric;
+mod timer;
 
 use pyo3::prelude::*;
 
@@ -19,10 +21,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<cells::Family>()?;
     module.add_class::<cells::Series>()?;
     module.add_class::<cells::Cell>()?;
+    module.add_class::<metric::Metric>()?;
+    module.add_class::<timer::Timer>()?;
     module.add_class::<exposition::Reading>()?;
     module.add_class::<exposition::TextWriter>()?;
     module.add_class::<gc::GcCounters>()?;
-    module.add_function(wrap_pyfunction!(cells::find_child, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::format_value, module)?)?;
     module.add_function(wrap_pyfunction!(host::after_fork, module)?)?;

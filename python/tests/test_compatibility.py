@@ -62,7 +62,11 @@ def parameters(value: Any) -> list[tuple[Any, ...]]:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return []
-    return [(one.name, one.kind, plain(one.default)) for one in signature.parameters.values()]
+    return [
+        # Nobody passes `self` by its name.
+        (one.name, "" if one.name == "self" else one.kind, plain(one.default))
+        for one in signature.parameters.values()
+    ]
 
 
 def plain(default: Any) -> Any:

@@ -20,18 +20,12 @@ def only_group(runtime_dir: Path) -> Path:
     return group
 
 
-def test_importing_touches_no_disk_and_is_quick(tmp_path: Path) -> None:
-    printed = run_python(
-        """
-import time, typing
-start = time.process_time()
-import pyrometer
-print(time.process_time() - start)
-""",
-        tmp_path,
-    )
+def test_importing_touches_no_disk_and_loads_no_server(tmp_path: Path) -> None:
+    printed = run_python("import sys, pyrometer; print(*sys.modules)", tmp_path)
     assert not (tmp_path / "runtime").exists()
-    assert float(printed) < 0.05, printed
+    # What would make the import slow; `cargo xtask bench client` says how long it takes.
+    slow = {"asyncio", "email", "http.server", "inspect", "logging", "socketserver", "ssl", "urllib"}
+    assert not slow.intersection(printed.split())
 
 
 def test_the_first_metric_announces_the_program(tmp_path: Path) -> None:
