@@ -2,7 +2,8 @@
 
 Prints one JSON object on the last line. ``*_ns`` is processor time per operation in nanoseconds
 (the least of the rounds, since every disturbance adds), ``*_ms`` per call in milliseconds,
-``*_ratio`` the rival's by ours.
+``*_bytes`` resident memory of one child more, ``*_ratio`` the rival's by ours. What begins with
+``multiprocess_`` is measured against prometheus_client's multi-process mode.
 
     python benches/bench_client.py [--rounds N]
 """
@@ -11,8 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from itertools import repeat
 from typing import Any, Callable
 
@@ -22,7 +27,11 @@ import pyrometer
 
 # Long enough that the clock's resolution is below a thousandth of a round.
 SECONDS_A_ROUND = 0.005
-N_SERIES = 10_000
+# Series of one exposition.
+SIZES = {"10k": 10_000, "100k": 100_000}
+# Children whose memory is measured.
+N_CHILDREN = 20_000
+HERE = Path(__file__).parent
 
 
 def operations(package: Any) -> dict[str, Callable[[int], None]]:
@@ -78,9 +87,9 @@ def operations(package: Any) -> dict[str, Callable[[int], None]]:
     }
 
 
-def generate(package: Any) -> Callable[[int], None]:
-    family = package.Counter("bench_series", "help", ["number", "kind"])
-    for number in range(N_SERIES):
+def generate(package: Any, size: str) -> Callable[[int], None]:
+    family = package.Counter(f"bench_series_{size}", "help", ["number", "kind"])
+    for number in range(SIZES[size]):
         family.labels(str(number), "some kind").inc(number)
 
     def run(n: int) -> None:
@@ -113,26 +122,80 @@ def measure(ours: Callable[[int], None], rival: Callable[[int], None], rounds: i
     return best
 
 
+class Figures:
+    """What was measured: told as it comes, and as one object at the end."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def add(self, name: str, unit: str, ours: float, rival: float) -> None:
+        self.values[f"{name}_{unit}"] = round(ours, 3)
+        self.values[f"rival_{name}_{unit}"] = round(rival, 3)
+        self.values[f"{name}_ratio"] = round(rival / ours, 2)
+        text = f"{name:28} {ours:10.1f} {unit:5}  rival {rival:10.1f}  ratio {rival / ours:6.1f}"
+        print(text, file=sys.stderr)
+
+
+def in_an_interpreter(script: str, *arguments: str, **environment: str) -> str:
+    """The last line that a script of this folder prints, run by itself."""
+    command = [sys.executable, str(HERE / script), *arguments]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def measure_memory(figures: Figures) -> None:
+    for kind in ("Counter", "Gauge", "Histogram"):
+        n = str(N_CHILDREN)
+        ours = float(in_an_interpreter("child_memory.py", "pyrometer", kind, n))
+        rival = float(in_an_interpreter("child_memory.py", "prometheus_client", kind, n))
+        with tempfile.TemporaryDirectory() as folder:
+            shared = in_an_interpreter(
+                *("child_memory.py", "prometheus_client", kind, n), PROMETHEUS_MULTIPROC_DIR=folder
+            )
+        name = f"{kind.lower()}_child"
+        figures.add(name, "bytes", ours, rival)
+        figures.add("multiprocess_" + name, "bytes", ours, float(shared))
+
+
+def measure_import(figures: Figures) -> None:
+    """Processor time, the least of some imports each in a new interpreter."""
+    least = {"pyrometer": float("inf"), "prometheus_client": float("inf")}
+    for _ in range(7):
+        for package in least:
+            code = (
+                "import time; start = time.process_time(); "
+                f"import {package}; print(time.process_time() - start)"
+            )
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+            least[package] = min(least[package], float(done.stdout))
+    figures.add("import", "ms", least["pyrometer"] * 1e3, least["prometheus_client"] * 1e3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     prometheus_client.disable_created_metrics()
     pyrometer.disable_created_metrics()
-    figures: dict[str, float] = {}
+    figures = Figures()
     ours, rival = operations(pyrometer), operations(prometheus_client)
     for name in ours:
         a, b = measure(ours[name], rival[name], rounds)
-        figures[f"{name}_ns"] = round(a * 1e9, 1)
-        figures[f"rival_{name}_ns"] = round(b * 1e9, 1)
-        figures[f"{name}_ratio"] = round(b / a, 2)
-        print(f"{name:20} {a * 1e9:8.1f} ns   rival {b * 1e9:8.1f} ns", file=sys.stderr)
-    a, b = measure(generate(pyrometer), generate(prometheus_client), max(3, rounds // 8))
-    figures["generate_10k_ms"] = round(a * 1e3, 3)
-    figures["rival_generate_10k_ms"] = round(b * 1e3, 3)
-    figures["generate_10k_ratio"] = round(b / a, 2)
-    print(f"generate 10k series  {a * 1e3:8.2f} ms   rival {b * 1e3:8.2f} ms", file=sys.stderr)
-    print(json.dumps(figures))
+        figures.add(name, "ns", a * 1e9, b * 1e9)
+    for size in SIZES:
+        a, b = measure(
+            generate(pyrometer, size), generate(prometheus_client, size), max(5, rounds // 8)
+        )
+        figures.add(f"generate_{size}", "ms", a * 1e3, b * 1e3)
+    measure_import(figures)
+    measure_memory(figures)
+    with tempfile.TemporaryDirectory() as folder:
+        printed = in_an_interpreter(
+            *("bench_multiprocess.py", "--rounds", str(rounds)), PROMETHEUS_MULTIPROC_DIR=folder
+        )
+    print(json.dumps(figures.values | json.loads(printed)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use instrument::{
-    Announcement, FindLimits, Proc, Process, ProcessOptions, SegmentLimits, ServiceSource,
+    Announcement, FindLimits, Proc, Process, ProcessOptions, SegmentLimits, ServiceSource, Writers,
     runtime_dir, sweep_groups,
 };
 use model::Timestamp;
@@ -26,6 +26,13 @@ pub(crate) fn process() -> &'static Arc<Process> {
             limits: SegmentLimits::default(),
             proc: Proc::default(),
             identity: None,
+            // The interpreter lock is held wherever something is counted; a build for an
+            // interpreter without it must not rely on that.
+            writers: if cfg!(Py_GIL_DISABLED) {
+                Writers::Many
+            } else {
+                Writers::OneAtATime
+            },
         })
     })
 }

@@ -38,6 +38,7 @@ fn main() {
         limits: SegmentLimits::default(),
         proc: Proc::default(),
         identity: None,
+        writers: instrument::Writers::Many,
     });
     let private = Family::new(&process, spec("private")).series([], 1.0);
     let family = Family::new(&process, spec("shared"));

@@ -45,7 +45,7 @@ pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
 pub use private_fs::Untrusted;
-pub use process::{Process, ProcessOptions};
+pub use process::{Process, ProcessOptions, Writers};
 pub use reading::{
     Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, SeriesReading, Value,
 };

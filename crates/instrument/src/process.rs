@@ -35,6 +35,19 @@ pub struct ProcessOptions {
     pub proc: Proc,
     /// Who this process is, for tests that play several; none asks the system.
     pub identity: Option<(GroupKey, ProcessId)>,
+    pub writers: Writers,
+}
+
+/// Who may count in one series of a process at the same moment.
+///
+/// With `OneAtATime` the host promises that its threads take turns, as Python's do while they
+/// hold the interpreter lock: an addition is then a load and a store. Where that is not true
+/// additions are lost, nothing worse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writers {
+    #[default]
+    Many,
+    OneAtATime,
 }
 
 /// One process that measures itself. A program has one; it outlives forks.
@@ -104,6 +117,11 @@ impl Process {
     /// Whether any cell of this process may be in shared memory.
     pub fn is_enabled(&self) -> bool {
         self.options.runtime_dir.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn writers(&self) -> Writers {
+        self.options.writers
     }
 
     #[inline]

@@ -1,14 +1,16 @@
 //! One label set of a metric: the cells that are counted in.
 //!
-//! Counting is one load to see that no fork lies between, one to find the cells, and one
-//! compare-and-swap for each cell. All cells are `f64`: an integer lane beside it was measured
-//! and gains nothing (docs/decisions/cells-in-mapped-memory.md).
+//! Counting is one load to see that no fork lies between, one to find the cells, and one addition
+//! for each cell: compare-and-swap, or a load and a store where the host takes turns (see
+//! [`Writers`]). All cells are `f64`: an integer lane beside it was measured and gains nothing
+//! (docs/decisions/cells-in-mapped-memory.md).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::family::Family;
 use crate::mapping::Place;
+use crate::process::Writers;
 use crate::reading::FamilyKind;
 use crate::record::{FLAGS, MOVED, TIME, UNTOUCHED, VALUES};
 
@@ -58,14 +60,14 @@ impl Series {
     /// Adds to a counter or to a sum.
     #[inline]
     pub fn add(&self, amount: f64) {
-        add(&self.words()[VALUES], amount);
+        self.add_to(&self.words()[VALUES], amount);
     }
 
     /// Moves a gauge.
     #[inline]
     pub fn gauge_add(&self, amount: f64) {
         let words = self.words();
-        add(&words[VALUES], amount);
+        self.add_to(&words[VALUES], amount);
         // Says that this gauge counts up and down; usually it says so already.
         if words[TIME].load(Ordering::Relaxed) != MOVED.to_bits() {
             words[TIME].store(MOVED.to_bits(), Ordering::Relaxed);
@@ -84,8 +86,8 @@ impl Series {
     #[inline]
     pub fn summary_observe(&self, amount: f64) {
         let words = self.words();
-        add(&words[VALUES], 1.0);
-        add(&words[VALUES + 1], amount);
+        self.add_to(&words[VALUES], 1.0);
+        self.add_to(&words[VALUES + 1], amount);
     }
 
     /// Records an observation of a histogram, and tells its bucket; NaN falls in none.
@@ -93,9 +95,13 @@ impl Series {
     pub fn histogram_observe(&self, amount: f64) -> Option<usize> {
         let bounds = self.family.bounds();
         let words = self.words();
-        add(&words[VALUES], amount);
-        let bucket = bounds.iter().position(|bound| amount <= *bound)?;
-        add(&words[VALUES + 1 + bucket], 1.0);
+        self.add_to(&words[VALUES], amount);
+        if amount.is_nan() {
+            return None;
+        }
+        // The last bound is +Inf.
+        let bucket = bounds.partition_point(|bound| *bound < amount);
+        self.add_to(&words[VALUES + 1 + bucket], 1.0);
         Some(bucket)
     }
 
@@ -119,7 +125,7 @@ impl Series {
     /// Adds to a value cell.
     pub fn add_to_cell(&self, index: usize, amount: f64) {
         if let Some(word) = self.words().get(VALUES + index) {
-            add(word, amount);
+            self.add_to(word, amount);
         }
     }
 
@@ -168,6 +174,22 @@ impl Series {
         let mut state = self.family.process().lock();
         if !self.is_detached.swap(true, Ordering::AcqRel) {
             state.hide_series(self);
+        }
+    }
+
+    #[inline]
+    fn add_to(&self, word: &AtomicU64, amount: f64) {
+        let mut bits = word.load(Ordering::Relaxed);
+        if self.family.process().writers() == Writers::OneAtATime {
+            word.store((f64::from_bits(bits) + amount).to_bits(), Ordering::Relaxed);
+            return;
+        }
+        loop {
+            let sum = (f64::from_bits(bits) + amount).to_bits();
+            match word.compare_exchange_weak(bits, sum, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => bits = now,
+            }
         }
     }
 
@@ -256,17 +278,5 @@ impl Series {
         let words = &self.words()[TIME..];
         let value = |word: &AtomicU64| f64::from_bits(word.load(Ordering::Relaxed));
         words.iter().map(value).collect()
-    }
-}
-
-#[inline]
-fn add(word: &AtomicU64, amount: f64) {
-    let mut bits = word.load(Ordering::Relaxed);
-    loop {
-        let sum = (f64::from_bits(bits) + amount).to_bits();
-        match word.compare_exchange_weak(bits, sum, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(now) => bits = now,
-        }
     }
 }

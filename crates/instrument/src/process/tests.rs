@@ -48,6 +48,7 @@ impl Stage {
             limits,
             proc: Proc::default(),
             identity: Some((GroupKey(ROOT), id)),
+            writers: Writers::Many,
         })
     }
 
@@ -492,6 +493,7 @@ fn a_disabled_process_leaves_no_trace() {
         limits: SegmentLimits::default(),
         proc: Proc::default(),
         identity: None,
+        writers: Writers::Many,
     });
     let series = counter(&process, &[]);
     series.add(1.0);

@@ -217,6 +217,7 @@ fn announce(run: &Path) -> (Arc<Process>, Arc<Series>) {
         limits: SegmentLimits::default(),
         proc: instrument::Proc::default(),
         identity: None,
+        writers: instrument::Writers::Many,
     });
     process.announce(&Announcement {
         service: "shop".to_owned(),
