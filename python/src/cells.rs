@@ -99,8 +99,10 @@ impl Family {
     /// Makes the series with these label values. For an info: names and values in turn.
     fn series(&self, label_values: Vec<Bound<'_, PyString>>, now: f64) -> Series {
         let texts: Vec<String> = label_values.iter().map(lossy).collect();
+        let texts = || texts.iter().map(String::as_str);
+        let made = guard(None, || Some(self.0.series(texts(), now)));
         Series {
-            series: self.0.series(texts.iter().map(String::as_str), now),
+            series: made.unwrap_or_else(|| self.0.series_apart(texts(), now)),
             exemplars: Mutex::default(),
         }
     }

@@ -1,12 +1,13 @@
 //! The group's sum as Python objects and as text.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use instrument::{
     Escaping, FamilyKind, FamilyReading, GroupReading, PlainSample, ReadLimits, Value,
 };
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -27,18 +28,25 @@ type SampleTuple = (&'static str, Vec<(String, String)>, f64);
 /// Name, kind, help and unit of a metric.
 type FamilyTuple = (String, &'static str, String, String);
 
-/// Reads the group of this process.
+/// Reads the group of this process; with a folder, the group that lies there, as a server does.
 #[pyfunction]
-pub(crate) fn read_group(py: Python<'_>) -> Reading {
-    let reading = py.detach(|| {
-        let read = || process().read_group(&ReadLimits::default());
-        guard(GroupReading::default(), read)
+#[pyo3(signature = (folder=None))]
+pub(crate) fn read_group(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Reading> {
+    let limits = ReadLimits::default();
+    let reading = py.detach(|| match folder {
+        None => Ok(guard(GroupReading::default(), || {
+            process().read_group(&limits)
+        })),
+        Some(folder) => guard(Ok(GroupReading::default()), || {
+            instrument::read_group(&folder, &limits)
+        }),
     });
+    let reading = reading.map_err(|error| PyOSError::new_err(error.to_string()))?;
     let place = |(place, family): (usize, &FamilyReading)| {
         ((family.registry, family.name.to_string()), place)
     };
     let places = reading.families.iter().enumerate().map(place).collect();
-    Reading { reading, places }
+    Ok(Reading { reading, places })
 }
 
 #[pymethods]
@@ -50,13 +58,12 @@ impl Reading {
     /// All metrics of a registry.
     fn families(&self, registry: u16) -> Vec<FamilyTuple> {
         let of_registry = self.reading.families.iter();
-        of_registry
-            .filter(|family| family.registry == registry)
-            .map(|family| {
-                let (name, help) = (family.name.to_string(), family.help.to_string());
-                (name, kind_text(family.kind), help, family.unit.to_string())
-            })
-            .collect()
+        let of_registry = of_registry.filter(|family| family.registry == registry);
+        let tuple = |family: &FamilyReading| {
+            let (name, help) = (family.name.to_string(), family.help.to_string());
+            (name, kind_text(family.kind), help, family.unit.to_string())
+        };
+        guard(Vec::new(), || of_registry.map(tuple).collect())
     }
 
     /// The samples of a metric; none when the group does not have it.
@@ -66,13 +73,15 @@ impl Reading {
         for series in &family.series {
             let own = |(name, value): &(Arc<str>, Arc<str>)| (name.to_string(), value.to_string());
             let labels: Vec<(String, String)> = series.labels.iter().map(own).collect();
-            push_samples(
-                &family.name,
-                &series.value,
-                labels,
-                with_created,
-                &mut samples,
-            );
+            guard((), || {
+                push_samples(
+                    &family.name,
+                    &series.value,
+                    labels,
+                    with_created,
+                    &mut samples,
+                );
+            });
         }
         Some(samples)
     }
@@ -223,7 +232,8 @@ impl TextWriter {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = writer.take();
         let writer = writer.ok_or_else(|| PyRuntimeError::new_err("finished already"))?;
-        Ok(PyBytes::new(py, writer.finish().as_bytes()))
+        let text = guard(String::new(), || writer.finish());
+        Ok(PyBytes::new(py, text.as_bytes()))
     }
 }
 
@@ -265,5 +275,5 @@ fn plain_sample(sample: &Bound<'_, PyAny>) -> PyResult<PlainSample> {
 /// A number as the text format writes it (prometheus_client's `floatToGoString`).
 #[pyfunction]
 pub(crate) fn format_value(value: f64) -> String {
-    instrument::format_value(value)
+    guard(String::new(), || instrument::format_value(value))
 }

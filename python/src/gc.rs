@@ -39,13 +39,15 @@ impl GcCounters {
                 "Number of times this generation was collected",
             ),
         ]
-        .map(|(name, help)| counters(name, help));
+        .map(|(name, help)| guard(Vec::new(), || counters(name, help)));
         for (generation, (n_collected, n_uncollectable, n_collections)) in
             stats.into_iter().enumerate().take(GENERATIONS.len())
         {
-            collected[generation].add(n_collected);
-            uncollectable[generation].add(n_uncollectable);
-            collections[generation].add(n_collections);
+            guard((), || {
+                add(&collected, generation, n_collected);
+                add(&uncollectable, generation, n_uncollectable);
+                add(&collections, generation, n_collections);
+            });
         }
         Self {
             collected,
@@ -67,13 +69,17 @@ impl GcCounters {
         let n_collected = number(intern!(py, "collected"))? as f64;
         let n_uncollectable = number(intern!(py, "uncollectable"))? as f64;
         guard((), || {
-            if let Some(collections) = self.collections.get(generation) {
-                collections.add(1.0);
-                self.collected[generation].add(n_collected);
-                self.uncollectable[generation].add(n_uncollectable);
-            }
+            add(&self.collections, generation, 1.0);
+            add(&self.collected, generation, n_collected);
+            add(&self.uncollectable, generation, n_uncollectable);
         });
         Ok(())
+    }
+}
+
+fn add(counters: &[Arc<instrument::Series>], generation: usize, amount: f64) {
+    if let Some(counter) = counters.get(generation) {
+        counter.add(amount);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `announce.json`: what a process group says of itself.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -121,14 +121,7 @@ impl Announcement {
         };
         let bytes = serde_json::to_vec(&json)?;
         let temporary = format!("{ANNOUNCE_NAME}.{writer}.tmp");
-        dir.remove_file(&temporary)?;
-        let written = dir
-            .create_file(&temporary)
-            .and_then(|mut file| file.write_all(&bytes));
-        if let Err(error) = written {
-            dir.remove_file(&temporary)?;
-            return Err(error);
-        }
+        dir.write_new(&temporary, &bytes)?;
         dir.rename(&temporary, ANNOUNCE_NAME)
     }
 }

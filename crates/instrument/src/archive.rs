@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -152,19 +152,9 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
 
 fn write(dir: &PrivateDir, words: &[u64]) -> io::Result<()> {
     let temporary = "archive.new";
-    dir.remove_file(temporary)?;
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let written = dir
-        .create_file(temporary)
-        .and_then(|mut file| file.write_all(&bytes));
-    match written {
-        Ok(()) => dir.rename(temporary, ARCHIVE_NAME),
-        Err(error) => {
-            // A full memory: half a file would keep it full.
-            dir.remove_file(temporary)?;
-            Err(error)
-        }
-    }
+    dir.write_new(temporary, &bytes)?;
+    dir.rename(temporary, ARCHIVE_NAME)
 }
 
 /// Forgets what dead processes counted. For a program that replaced itself by exec: it has the
@@ -175,6 +165,21 @@ pub(crate) fn remove_dead(dir: &PrivateDir, proc: &Proc) {
         // Best effort: what stays is counted, which is less bad than to stop here.
         drop(dir.remove_file(ARCHIVE_NAME));
     }
+}
+
+/// Forgets the files of one process; true when there were any.
+pub(crate) fn remove_files_of(dir: &PrivateDir, process: ProcessId) -> bool {
+    let first = SegmentName { process, index: 0 };
+    if dir.open_file(&first.to_string()).is_err() {
+        return false;
+    }
+    let all = segment_file::list(dir, FindLimits::default().files_max).unwrap_or_default();
+    let its: Vec<SegmentName> = all
+        .into_iter()
+        .filter(|segment| segment.process == process)
+        .collect();
+    remove(dir, &its);
+    true
 }
 
 /// All files of all processes that are gone, or of which only later files are left.
@@ -209,10 +214,20 @@ fn remove(dir: &PrivateDir, segments: &[SegmentName]) {
 }
 
 /// Whoever folds or removes is alone; whoever finds it taken has nothing to do.
-fn lock(dir: &PrivateDir) -> Option<File> {
+fn lock(dir: &PrivateDir) -> Option<Locked> {
     let file = dir.open_lock(LOCK_NAME).ok()?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-    Some(file)
+    Some(Locked(file))
+}
+
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing alone would leave it locked by a child that another thread forked meanwhile.
+        let freed = flock(&self.0, FlockOperation::Unlock);
+        debug_assert!(freed.is_ok(), "a lock that was taken can be freed");
+    }
 }
 
 /// A dead group that was removed, or is to be once its grace is over.
@@ -271,10 +286,8 @@ fn sweep_group(
     let noted = dir.read_file(GONE_NAME, 32).ok();
     let noted = noted.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
     let Some(since) = noted.map(Timestamp::from_millis) else {
-        dir.remove_file(GONE_NAME).ok()?;
-        let mut note = dir.create_file(GONE_NAME).ok()?;
-        note.write_all(now.as_millis().to_string().as_bytes())
-            .ok()?;
+        let note = now.as_millis().to_string();
+        dir.write_new(GONE_NAME, note.as_bytes()).ok()?;
         return Some(Swept::Waiting { key, since: now });
     };
     // Asked again under the lock: the first look may have been at a group being made.

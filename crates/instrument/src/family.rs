@@ -72,6 +72,16 @@ impl Family {
         Series::new(self, encode_texts(label_values), now)
     }
 
+    /// The same for a host that met trouble there: the series shows in no sum, and nothing can
+    /// go wrong with it.
+    pub fn series_apart<'a>(
+        self: &Arc<Self>,
+        label_values: impl IntoIterator<Item = &'a str>,
+        now: f64,
+    ) -> Arc<Series> {
+        Series::apart(self, encode_texts(label_values), now)
+    }
+
     /// From now on new series go to shared memory, under this registry's number. Series that
     /// exist are moved by [`Series::share`].
     pub fn share(&self, registry: u16) {

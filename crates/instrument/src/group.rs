@@ -124,7 +124,10 @@ impl Proc {
             let Some(parent) = self.stat(root).map(|stat| stat.parent) else {
                 break;
             };
-            if parent <= 1 || !(self.same_exec(root, parent) || self.is_spawned_worker(root)) {
+            // 0: there is no parent in this PID namespace. A 1 is a parent like any other: in a
+            // container it is the service itself.
+            let is_ours = || self.same_exec(root, parent) || self.is_spawned_by(root, parent);
+            if parent == 0 || !is_ours() {
                 break;
             }
             root = parent;
@@ -145,10 +148,16 @@ impl Proc {
         }
     }
 
-    fn is_spawned_worker(&self, pid: u32) -> bool {
+    fn is_spawned_by(&self, pid: u32, parent: u32) -> bool {
         let Ok(line) = fs::read(self.path(pid, "cmdline")) else {
             return false;
         };
+        // Init adopts what others spawned; a service that is the first process runs the same
+        // interpreter as its workers.
+        let exe = |pid| fs::read_link(self.path(pid, "exe")).ok();
+        if parent == 1 && (exe(pid).is_none() || exe(pid) != exe(parent)) {
+            return false;
+        }
         let line = String::from_utf8_lossy(&line);
         // CPython's multiprocessing/spawn.py and forkserver.py start their interpreters so.
         line.split('\0').any(|argument| {

@@ -34,6 +34,31 @@ pub(crate) fn map_forever(file: &File, n_words: usize) -> io::Result<&'static [A
     Ok(unsafe { std::slice::from_raw_parts(bytes.as_mut_ptr().cast::<AtomicU64>(), n_words) })
 }
 
+/// A word that reads 0 in every forked child, also where the fork ran no hook (uWSGI forks from
+/// C). Where the system cannot do that it is a word like any other, and the hook must tell.
+pub(crate) fn fork_word() -> &'static AtomicU64 {
+    let plain = || Box::leak(Box::new(AtomicU64::new(0)));
+    let Ok(map) = memmap2::MmapMut::map_anon(size_of::<u64>()) else {
+        return plain();
+    };
+    let map: &'static mut memmap2::MmapMut = Box::leak(Box::new(map));
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mm::{Advice, madvise};
+        // SAFETY: the page is anonymous, private and used by nothing but the word below, which
+        // may hold any bits; the advice changes only what a forked child finds in it.
+        let advised =
+            unsafe { madvise(map.as_mut_ptr().cast(), map.len(), Advice::LinuxWipeOnFork) };
+        if advised.is_err() {
+            // Kernels before 4.14.
+            return plain();
+        }
+    }
+    // SAFETY: the map starts at a page, hence aligned for AtomicU64, is longer than one, lives
+    // for ever, and is borrowed by this one expression.
+    unsafe { &*map.as_ptr().cast::<AtomicU64>() }
+}
+
 /// A row of words that starts on the heap and may move into a mapping and back while other
 /// threads use it. Reading it is one load.
 #[derive(Debug)]
@@ -158,6 +183,19 @@ impl<T: Sync + Send> Replaceable<T> {
     pub(crate) fn replace(&self, value: T) {
         self.0.store(Box::leak(Box::new(value)), Ordering::Release);
     }
+
+    /// Replaces `old`, unless somebody else has.
+    pub(crate) fn replace_old(&self, old: &'static T, value: T) {
+        let old = ptr::from_ref(old).cast_mut();
+        let new = Box::into_raw(Box::new(value));
+        let replaced = self
+            .0
+            .compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
+        if replaced.is_err() {
+            // SAFETY: `new` came from `Box::into_raw` and was not published.
+            drop(unsafe { Box::from_raw(new) });
+        }
+    }
 }
 
 /// A file that stays open until the process ends or, in a forked child, is let go.
@@ -176,6 +214,11 @@ impl HeldFile {
             fd: AtomicI32::new(Self::NONE),
             inode: AtomicU64::new(0),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_held(&self) -> bool {
+        self.fd.load(Ordering::Acquire) != Self::NONE
     }
 
     pub(crate) fn hold(&self, file: File) {

@@ -4,7 +4,7 @@
 //! their mode. Whatever two processes disagree about (a kind, a set of label names) costs the
 //! later one that metric, and is reported.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +29,11 @@ pub(crate) struct Merger {
     /// Processes that ever belonged to the group.
     n_started: u64,
     n_series: usize,
+    /// Cells that may still be made. No group has more of them than it has words, but for
+    /// histograms of one name whose bounds differ: each series gets the bounds of all.
+    cells_left: usize,
+    /// Whether a limit left something out.
+    is_full: bool,
     n_unshared: f64,
     n_panics: f64,
     damaged: Vec<Damage>,
@@ -62,6 +67,8 @@ impl Merger {
             dead: Vec::new(),
             n_started: 0,
             n_series: 0,
+            is_full: false,
+            cells_left: usize::try_from(limits.bytes_max / 8).unwrap_or(usize::MAX),
             n_unshared: 0.0,
             n_panics: 0.0,
             damaged: Vec::new(),
@@ -82,7 +89,7 @@ impl Merger {
     pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot) {
         self.damaged.extend(snapshot.damaged);
         if let Some(words) = snapshot.archive {
-            self.n_started += archive::n_folded(&words);
+            self.n_started = self.n_started.saturating_add(archive::n_folded(&words));
             let nobody = ProcessId { pid: 0, start: 0 };
             self.add_files(nobody, false, &[words]);
         }
@@ -91,9 +98,9 @@ impl Merger {
         }
     }
 
-    /// Whether the limit of series left something out.
+    /// Whether the limits of series and cells left something out.
     pub(crate) fn is_full(&self) -> bool {
-        self.n_series == self.limits.series_max
+        self.is_full || self.n_series == self.limits.series_max
     }
 
     pub(crate) fn n_started(&self) -> u64 {
@@ -102,7 +109,7 @@ impl Merger {
 
     /// Adds one process.
     pub(crate) fn add_process(&mut self, process: ProcessId, is_live: bool, files: &[Vec<u64>]) {
-        self.n_started += 1;
+        self.n_started = self.n_started.saturating_add(1);
         if let Some(words) = files.first() {
             let word = |word: usize| words.get(word).copied().unwrap_or_default() as f64;
             let n_unshared = if is_live {
@@ -227,6 +234,14 @@ impl Merger {
             }
         }
         if sum.key.bounds != key.bounds {
+            let n_more = sum
+                .n_more_bounds(&key.bounds)
+                .saturating_mul(sum.series.len());
+            let Some(cells_left) = self.cells_left.checked_sub(n_more) else {
+                self.is_full = true;
+                return Err("the buckets of several processes together are beyond the limit");
+            };
+            self.cells_left = cells_left;
             fit.buckets = Some(sum.widen(&key.bounds));
         }
         Ok(fit)
@@ -263,6 +278,14 @@ impl Merger {
                 if self.n_series == self.limits.series_max {
                     return;
                 }
+                let Some(cells_left) = self.cells_left.checked_sub(values.len()) else {
+                    if !std::mem::replace(&mut self.is_full, true) {
+                        let what = "the group has more cells than the limit";
+                        self.damage(Path::new(&process.to_string()), None, what);
+                    }
+                    return;
+                };
+                self.cells_left = cells_left;
                 self.n_series += 1;
                 if self.n_series == self.limits.series_max {
                     self.damaged.push(Damage {
@@ -321,6 +344,17 @@ impl Merger {
 }
 
 impl FamilySum {
+    fn n_more_bounds(&self, bounds: &[f64]) -> usize {
+        let known: HashSet<u64> = self
+            .key
+            .bounds
+            .iter()
+            .map(|bound| bound.to_bits())
+            .collect();
+        let is_new = |bound: &&f64| !known.contains(&bound.to_bits());
+        bounds.iter().filter(is_new).count()
+    }
+
     /// Makes room for bounds that another process has, and tells where its buckets go.
     fn widen(&mut self, bounds: &[f64]) -> Vec<usize> {
         let mut union: Vec<f64> = self.key.bounds.iter().chain(bounds).copied().collect();

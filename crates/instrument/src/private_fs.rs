@@ -6,7 +6,7 @@
 //! block: what was opened is looked at through its descriptor before a byte of it is read.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -182,6 +182,20 @@ impl PrivateDir {
         Ok(File::from(fs::openat(&self.fd, name, flags, mode)?))
     }
 
+    /// Makes a new file with this content; what cannot be written whole is not left.
+    pub(crate) fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        check_file_bytes(bytes.len())?;
+        self.remove_file(name)?;
+        let written = self
+            .create_file(name)
+            .and_then(|mut file| file.write_all(bytes));
+        if written.is_err() {
+            // A full memory: half a file would keep it full.
+            self.remove_file(name)?;
+        }
+        written
+    }
+
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.fd, from, &self.fd, to)?)
     }
@@ -192,6 +206,16 @@ impl PrivateDir {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Refuses a file that this process may not make so long (`ulimit -f`): to try would be answered
+/// with SIGXFSZ, which ends a program that does not expect it.
+pub(crate) fn check_file_bytes(bytes: usize) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    match limit {
+        Some(limit) if limit < bytes as u64 => Err(rustix::io::Errno::FBIG.into()),
+        _ => Ok(()),
     }
 }
 

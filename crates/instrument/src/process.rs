@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::announce::{ANNOUNCE_NAME, Announcement};
+use crate::archive;
 use crate::family::Family;
 use crate::group::{GroupKey, Proc, ProcessId};
-use crate::mapping::{HeldFile, Replaceable};
+use crate::mapping::{HeldFile, Replaceable, fork_word};
 use crate::merge::Merger;
 use crate::private_fs::{PrivateDir, Untrusted};
 use crate::reading::{GroupReading, ReadLimits};
@@ -24,7 +25,6 @@ use crate::record::{FLAGS, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
-use crate::{archive, segment_file};
 
 /// How a process keeps its cells.
 #[derive(Clone, Debug)]
@@ -54,18 +54,22 @@ pub enum Writers {
 #[derive(Debug)]
 pub struct Process {
     options: ProcessOptions,
-    /// Counts forks. A series that was placed in an earlier epoch belongs to the parent's file.
-    epoch: AtomicU64,
+    /// The epoch of `inner`, or 0 in a forked child that has not noticed: a series of another
+    /// epoch belongs to the parent's file.
+    epoch: &'static AtomicU64,
     inner: Replaceable<Inner>,
     /// Inherited by forked children, also by those whose parent is gone when they first ask.
     group: Replaceable<Option<GroupKey>>,
-    lock_file: HeldFile,
-    panics: AtomicU64,
 }
 
+/// What is of one process and not of its children.
 #[derive(Debug)]
 struct Inner {
     pid: u32,
+    /// Counts forks.
+    epoch: u64,
+    lock_file: HeldFile,
+    panics: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -96,22 +100,39 @@ struct Home {
 impl Process {
     pub fn new(options: ProcessOptions) -> Arc<Self> {
         let group = options.identity.map(|(group, _)| group);
+        let inner = Inner::new(1);
+        let epoch = fork_word();
+        epoch.store(inner.epoch, Ordering::Release);
         Arc::new(Self {
             options,
-            epoch: AtomicU64::new(1),
-            inner: Replaceable::new(Inner::new()),
+            epoch,
+            inner: Replaceable::new(inner),
             group: Replaceable::new(group),
-            lock_file: HeldFile::none(),
-            panics: AtomicU64::new(0),
         })
     }
 
     /// To be called in a forked child before it counts anything. Takes no lock: the thread that
     /// held it may not exist here.
     pub fn after_fork(&self) {
-        self.lock_file.close();
-        self.inner.replace(Inner::new());
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.begin_anew(self.inner.get());
+    }
+
+    /// Several threads of a child may notice the fork at once; they agree on one `Inner`.
+    fn begin_anew(&self, old: &'static Inner) {
+        old.lock_file.close();
+        self.inner.replace_old(old, Inner::new(old.epoch + 1));
+        let epoch = self.inner.get().epoch;
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// This process's own, also when it was forked without a word (from C).
+    fn inner(&self) -> &'static Inner {
+        let mut inner = self.inner.get();
+        if inner.pid != std::process::id() {
+            self.begin_anew(inner);
+            inner = self.inner.get();
+        }
+        inner
     }
 
     /// Whether any cell of this process may be in shared memory.
@@ -130,14 +151,9 @@ impl Process {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'static, State> {
-        let mut inner = self.inner.get();
-        // A fork that ran no hook (from C) shows here, before a lock that may never be freed.
-        if inner.pid != std::process::id() {
-            self.after_fork();
-            inner = self.inner.get();
-        }
         // A panic while the lock was held left maps that are still maps.
-        inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let state = self.inner().state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is to be said to the host's log, once.
@@ -213,7 +229,7 @@ impl Process {
             }
             // Without a segment, nobody else says what this process cannot share.
             None => {
-                let n_panics = self.panics.load(Ordering::Relaxed);
+                let n_panics = self.inner().panics.load(Ordering::Relaxed);
                 merger.note_trouble(unshared.len() as f64, n_panics as f64);
                 self.options.proc.identify(std::process::id())
             }
@@ -226,9 +242,10 @@ impl Process {
 
     /// Counts a panic that was caught at the host's border.
     pub fn note_panic(&self) {
-        let n_panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
+        let inner = self.inner();
+        let n_panics = inner.panics.fetch_add(1, Ordering::Relaxed) + 1;
         // The lock may be held by the very thread that panicked; then the next one says it.
-        if let Ok(state) = self.inner.get().state.try_lock()
+        if let Ok(state) = inner.state.try_lock()
             && let Some(home) = &state.home
         {
             home.segment.set_panics(n_panics);
@@ -285,7 +302,7 @@ impl Process {
             let runtime_dir = self.options.runtime_dir.as_ref()?;
             match self.settle(runtime_dir) {
                 Ok((home, lock_file)) => {
-                    self.lock_file.hold(lock_file);
+                    self.inner().lock_file.hold(lock_file);
                     state.home = Some(home);
                 }
                 Err(error) => state.fail(&error),
@@ -307,8 +324,7 @@ impl Process {
         self.group.replace(Some(group));
         PrivateDir::open_or_create(runtime_dir)?;
         let dir = PrivateDir::open_or_create(&runtime_dir.join(group.to_string()))?;
-        let is_ours = |segment: &segment_file::SegmentName| segment.process == process;
-        if segment_file::list(&dir, usize::MAX)?.iter().any(is_ours) {
+        if archive::remove_files_of(&dir, process) {
             // Files of this very process that it does not hold: it has called exec. What the
             // program before it counted is not this program's.
             archive::remove_dead(&dir, &self.options.proc);
@@ -321,9 +337,12 @@ impl Process {
 }
 
 impl Inner {
-    fn new() -> Self {
+    fn new(epoch: u64) -> Self {
         Self {
             pid: std::process::id(),
+            epoch,
+            lock_file: HeldFile::none(),
+            panics: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }

@@ -169,9 +169,18 @@ impl FamilyKey {
         let bounds = (0..count)
             .map(|_| take(&mut rest).map(f64::from_le_bytes))
             .collect::<Option<Vec<f64>>>()?;
-        rest.is_empty().then_some(Self {
+        let kind = *KINDS.get(usize::from(kind))?;
+        // What sums them relies on it.
+        let is_sound = match kind {
+            FamilyKind::Histogram => states.is_empty(),
+            FamilyKind::StateSet => bounds.is_empty(),
+            FamilyKind::Counter | FamilyKind::Gauge | FamilyKind::Summary | FamilyKind::Info => {
+                states.is_empty() && bounds.is_empty()
+            }
+        };
+        (rest.is_empty() && is_sound).then_some(Self {
             registry,
-            kind: *KINDS.get(usize::from(kind))?,
+            kind,
             mode: GaugeMode::EVERY.get(usize::from(mode))?.1,
             name,
             help,
@@ -324,10 +333,13 @@ pub(crate) enum Found {
 /// walk finds the next one by its magic and its checksum.
 pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
     let mut at = at;
+    // A damaged record is summed up in vain once. Made-up heads of long records at every third
+    // word would take the square of the file's length.
+    let mut spare_words = words.len() + RECORD_WORDS_MAX;
     std::iter::from_fn(move || {
         let began = at;
         while at < words.len() {
-            if let Some((record, len)) = decode_record(&words[at..]) {
+            if let Some((record, len)) = decode_record(&words[at..], &mut spare_words) {
                 if began < at && words[began..at].iter().any(|word| *word != 0) {
                     return Some(Found::Damage { word: began });
                 }
@@ -342,7 +354,8 @@ pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
     })
 }
 
-fn decode_record(words: &[u64]) -> Option<(Record, usize)> {
+/// `spare_words` may be spent on checksums that do not fit.
+fn decode_record(words: &[u64], spare_words: &mut usize) -> Option<(Record, usize)> {
     let (&[first, second, third], _) = words.split_first_chunk()?;
     if first as u32 != RECORD_MAGIC {
         return None;
@@ -352,10 +365,11 @@ fn decode_record(words: &[u64]) -> Option<(Record, usize)> {
     let n_cells = usize::from((second >> 48) as u16);
     let key_len = third as u32 as usize;
     let flags_at = flags_at(key_len);
-    if len != flags_at + 1 + n_cells || words.len() < len {
+    if len != flags_at + 1 + n_cells || words.len() < len || *spare_words < flags_at {
         return None;
     }
     if u64::from(checksum(&words[1..flags_at])) != first >> 32 {
+        *spare_words -= flags_at;
         return None;
     }
     let mut key: Vec<u8> = words[RECORD_HEADER_WORDS..flags_at]

@@ -1,14 +1,14 @@
 //! Writing segment files: one process's own records, appended and never moved.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 use crate::group::ProcessId;
 use crate::mapping::map_forever;
-use crate::private_fs::PrivateDir;
+use crate::private_fs::{PrivateDir, check_file_bytes};
 use crate::record::{self, HEADER_WORDS, PANICS_WORD, UNSHARED_WORD, USED_CHECK_WORD, USED_WORD};
 use crate::segment_file::SegmentName;
 
@@ -205,14 +205,73 @@ fn temporary(name: &str) -> String {
 /// Takes the blocks now. A file with holes would be cheaper until the memory is full; then the
 /// first touch of a hole kills the process with SIGBUS.
 fn reserve(file: &File, bytes: usize) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, bytes as u64) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
-            // A file system without it: written zeros take blocks as well.
-            use std::io::Write as _;
-            let mut file = file;
-            file.write_all(&vec![0; bytes])
+    check_file_bytes(bytes)?;
+    reserve_by(file, bytes, || {
+        fallocate(file, FallocateFlags::empty(), 0, bytes as u64)
+    })
+}
+
+/// A signal that the host takes meanwhile makes the kernel give up (tmpfs looks at each page), so
+/// it is tried again; a profiler's timer may be quicker than four megabytes ever are, so not for
+/// ever.
+const RESERVE_TRIES_MAX: usize = 8;
+
+fn reserve_by(
+    mut file: &File,
+    bytes: usize,
+    mut allocate: impl FnMut() -> rustix::io::Result<()>,
+) -> io::Result<()> {
+    use rustix::io::Errno;
+    for _ in 0..RESERVE_TRIES_MAX {
+        match allocate() {
+            Ok(()) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
+            // A file system or a sandbox without it.
+            Err(_) => break,
         }
-        Err(error) => Err(error.into()),
+    }
+    // Written zeros take blocks as well, and a signal costs at most one write.
+    let zeros = [0; 64 * 1024];
+    let mut left = bytes;
+    while 0 < left {
+        let part = &zeros[..left.min(zeros.len())];
+        file.write_all(part)?;
+        left -= part.len();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    /// Answers of the kernel, the last one for ever; how it ends, and how often it was asked.
+    fn check(answers: &[Result<(), Errno>], expected: Result<u64, Errno>, n_calls: usize) {
+        let file = tempfile::tempfile().unwrap();
+        let mut n = 0;
+        let reserved = reserve_by(&file, 100_000, || {
+            n += 1;
+            answers[(n - 1).min(answers.len() - 1)]
+        });
+        let bytes = reserved.map(|()| file.metadata().unwrap().len());
+        let bytes = bytes.map_err(|error| Errno::from_io_error(&error).unwrap());
+        assert_eq!((bytes, n), (expected, n_calls), "{answers:?}");
+    }
+
+    #[test]
+    fn memory_is_reserved_whatever_the_kernel_answers() {
+        check(&[Ok(())], Ok(0), 1);
+        // A signal, then room; signals without end; no such call, for several reasons.
+        check(&[Err(Errno::INTR), Ok(())], Ok(0), 2);
+        check(&[Err(Errno::INTR)], Ok(100_000), RESERVE_TRIES_MAX);
+        for error in [Errno::OPNOTSUPP, Errno::NOSYS, Errno::PERM, Errno::INVAL] {
+            check(&[Err(error)], Ok(100_000), 1);
+        }
+        for error in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
+            check(&[Err(error)], Err(error), 1);
+        }
     }
 }

@@ -57,6 +57,21 @@ impl Series {
         series
     }
 
+    /// Counts for itself alone, and is made without a lock or a file.
+    pub(crate) fn apart(family: &Arc<Family>, key: Vec<u8>, now: f64) -> Arc<Self> {
+        let series = Arc::new_cyclic(|me| Self {
+            family: Arc::clone(family),
+            key: key.into(),
+            place: Place::on_heap(1 + family.key().n_cells()),
+            epoch: AtomicU64::new(family.process().epoch()),
+            created: AtomicU64::new(now.to_bits()),
+            is_detached: AtomicBool::new(true),
+            me: Weak::clone(me),
+        });
+        series.begin(series.place.words());
+        series
+    }
+
     /// Adds to a counter or to a sum.
     #[inline]
     pub fn add(&self, amount: f64) {

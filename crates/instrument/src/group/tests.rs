@@ -17,6 +17,8 @@ fn check(rows: &[Row], pid: u32, root: u32) {
             fs::write(dir.join("auxv"), auxv).unwrap();
         }
         fs::write(dir.join("cmdline"), cmdline.replace(' ', "\0")).unwrap();
+        let program = cmdline.split(' ').next().unwrap();
+        std::os::unix::fs::symlink(program, dir.join("exe")).unwrap();
     }
     let key = Proc::at(folder.path()).group_of(pid);
     assert_eq!(key.to_string(), format!("{root}-{}", root * 10));
@@ -67,8 +69,22 @@ fn a_spawned_worker_joins_its_parent() {
 }
 
 #[test]
-fn init_is_nobodys_root() {
-    check(&[(20, 1, Some("a"), "x"), (1, 0, Some("a"), "x")], 20, 20);
+fn init_is_nobodys_root_but_of_what_was_forked_from_it() {
+    check(
+        &[(20, 1, Some("a"), "x"), (1, 0, Some("b"), "init")],
+        20,
+        20,
+    );
+    check(&[(20, 1, None, "x"), (1, 0, None, "init")], 20, 20);
+    // A container runs the service as its first process.
+    check(&[(20, 1, Some("a"), "x"), (1, 0, Some("a"), "x")], 20, 1);
+}
+
+#[test]
+fn a_spawned_worker_that_init_adopted_is_not_inits() {
+    let worker = (20, 1, Some("a"), "python -c x --multiprocessing-fork");
+    check(&[worker, (1, 0, Some("b"), "init")], 20, 20);
+    check(&[worker, (1, 0, Some("b"), "python uvicorn")], 20, 1);
 }
 
 #[test]

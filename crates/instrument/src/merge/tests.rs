@@ -3,8 +3,10 @@ use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
+use crate::group::ProcessId;
 use crate::process::tests::{Stage, counter, shared, spec};
-use crate::{FamilyKind, GroupReading, ReadLimits, Value, read_group};
+use crate::record::{self, FamilyKey, RecordKind, USED_CHECK_WORD, USED_WORD, encode_texts};
+use crate::{FamilyKind, GaugeMode, GroupReading, ReadLimits, Value, read_group};
 
 fn total(reading: &GroupReading, name: &str) -> f64 {
     let family = reading.families.iter().find(|family| *family.name == *name);
@@ -85,10 +87,123 @@ fn a_hostile_file_is_reported_and_costs_its_neighbours_nothing() {
     });
 }
 
+/// A file of another process, of records that are whole and say something wrong.
+fn segment(records: &[(RecordKind, u32, Vec<u8>, &[f64])]) -> Vec<u8> {
+    let process = ProcessId { pid: 7, start: 1 };
+    let mut words = record::encode_header(process, 0, 1 << 20).to_vec();
+    for (kind, family, key, cells) in records {
+        let mut record = record::encode_record(*kind, *family, key, cells.len()).unwrap();
+        let first = record.len() - cells.len();
+        for (word, cell) in record[first..].iter_mut().zip(*cells) {
+            *word = cell.to_bits();
+        }
+        words.extend(record);
+    }
+    words[USED_WORD] = words.len() as u64;
+    words[USED_CHECK_WORD] = !(words.len() as u64);
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+fn family(kind: FamilyKind, bounds: Vec<f64>) -> Vec<u8> {
+    let key = FamilyKey {
+        registry: 0,
+        kind,
+        mode: GaugeMode::Auto,
+        name: "liar".into(),
+        help: "".into(),
+        unit: "".into(),
+        label_names: vec!["a".into()],
+        bounds,
+        states: Vec::new(),
+    };
+    key.encode()
+}
+
+/// Puts a file into a group; the other process's count must stand, and quickly.
+fn check_liar(name: &str, bytes: &[u8], expected: Option<&str>) {
+    let (stage, _) = two_processes();
+    write_private(&stage.dir().join(name), bytes);
+    let limits = ReadLimits {
+        bytes_max: 8 * 1024 * 1024,
+        ..ReadLimits::default()
+    };
+    let began = std::time::Instant::now();
+    let reading = read_group(&stage.dir(), &limits).unwrap();
+    crate::render_text(&reading);
+    assert_eq!(total(&reading, "c"), 2.0, "{name}");
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    let said: Vec<&str> = reading.damaged.iter().map(|damage| &*damage.what).collect();
+    let is_said = |expected| said.iter().any(|said| said.contains(expected));
+    assert!(expected.is_none_or(is_said), "{name}: {said:?}");
+}
+
+#[test]
+fn a_metric_with_parts_of_another_kind_is_damage() {
+    let lie = [
+        (
+            RecordKind::Family,
+            1,
+            family(FamilyKind::StateSet, vec![]),
+            &[][..],
+        ),
+        (RecordKind::Series, 1, encode_texts(["x"]), &[1.0]),
+        (
+            RecordKind::Family,
+            2,
+            family(FamilyKind::StateSet, vec![1.0]),
+            &[],
+        ),
+        (RecordKind::Series, 2, encode_texts(["x"]), &[1.0]),
+    ];
+    check_liar("7-1.0.seg", &segment(&lie), Some("description is damaged"));
+}
+
+#[test]
+fn an_archive_of_countless_processes_does_not_overflow() {
+    let lie = [(RecordKind::Folded, 0, Vec::new(), &[1e300][..])];
+    check_liar("archive.seg", &segment(&lie), None);
+}
+
+#[test]
+fn made_up_heads_of_long_records_do_not_take_for_ever() {
+    let mut words = record::encode_header(ProcessId { pid: 7, start: 1 }, 0, 1 << 20).to_vec();
+    let key_words = 120_000_u64;
+    for _ in 0..200_000 {
+        let magic = u64::from(u32::from_le_bytes(*b"prec"));
+        words.extend([magic, (key_words + 4) | 2 << 32, key_words * 8]);
+    }
+    words[USED_WORD] = words.len() as u64;
+    words[USED_CHECK_WORD] = !(words.len() as u64);
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    check_liar("7-1.0.seg", &bytes, Some("a record is damaged"));
+}
+
+#[test]
+fn bounds_that_differ_do_not_multiply_without_end() {
+    let many: Vec<f64> = (0..10_000).map(f64::from).collect();
+    let mut lie = vec![(
+        RecordKind::Family,
+        1,
+        family(FamilyKind::Histogram, vec![0.5]),
+        &[][..],
+    )];
+    for n in 0..10_000 {
+        let key = encode_texts([n.to_string().as_str()]);
+        lie.push((RecordKind::Series, 1, key, &[0.0, 1.0, 1.0]));
+    }
+    lie.push((
+        RecordKind::Family,
+        2,
+        family(FamilyKind::Histogram, many),
+        &[],
+    ));
+    check_liar("7-1.0.seg", &segment(&lie), Some("beyond the limit"));
+}
+
 #[test]
 fn a_file_of_a_later_version_is_left_alone() {
     let (stage, path) = two_processes();
-    let mut header = crate::record::encode_header(crate::ProcessId { pid: 7, start: 9 }, 0, 64);
+    let mut header = record::encode_header(ProcessId { pid: 7, start: 9 }, 0, 64);
     header[1] += 1;
     let mut hasher = crc32fast::Hasher::new();
     for word in &header[..5] {
@@ -125,10 +240,9 @@ fn a_file_that_was_cut_off_keeps_what_is_left() {
 #[test]
 fn a_huge_file_stops_at_the_limit() {
     let (stage, path) = two_processes();
-    let mut header =
-        crate::record::encode_header(crate::ProcessId { pid: 7, start: 9 }, 0, 1 << 40);
-    header[crate::record::USED_WORD] = 1 << 40;
-    header[crate::record::USED_CHECK_WORD] = !(1 << 40);
+    let mut header = record::encode_header(ProcessId { pid: 7, start: 9 }, 0, 1 << 40);
+    header[USED_WORD] = 1 << 40;
+    header[USED_CHECK_WORD] = !(1 << 40);
     let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();
     write_private(&path, &bytes);
     fs::OpenOptions::new()

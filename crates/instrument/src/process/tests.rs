@@ -117,7 +117,7 @@ pub(crate) fn counter(process: &Arc<Process>, labels: &[&str]) -> Arc<Series> {
 impl Process {
     /// Lets go of the lock, as the kernel does at a process's end.
     pub(crate) fn die(&self) {
-        self.lock_file.close();
+        self.inner().lock_file.close();
     }
 }
 
@@ -306,6 +306,79 @@ fn a_program_that_calls_exec_begins_anew() {
     stage.n_processes.set(0);
     counter(&stage.process(), &[]).add(1.0);
     stage.check("c_total 1.0");
+}
+
+#[test]
+fn a_program_that_calls_exec_leaves_no_later_file_either() {
+    let stage = Stage::new();
+    // The kernel's number of a process that runs, as it does after an exec.
+    let id = Proc::default().identify(std::process::id());
+    let process = || {
+        Process::new(ProcessOptions {
+            runtime_dir: Some(stage.runtime_dir.clone()),
+            limits: SegmentLimits::default(),
+            proc: Proc::default(),
+            identity: Some((GroupKey(ROOT), id)),
+        })
+    };
+    let first = process();
+    let family = shared(&first, spec(FamilyKind::Counter, "old", &["a"]));
+    for n in 0..2_000 {
+        family.series([n.to_string().as_str()], 1.0).add(1.0);
+    }
+    assert_eq!(stage.segments().len(), 2);
+    first.die();
+    let second = process();
+    shared(&second, spec(FamilyKind::Counter, "new", &["a"]))
+        .series(["x"], 1.0)
+        .add(1.0);
+    stage.check(r#"new_total{a="x"} 1.0"#);
+}
+
+/// uWSGI forks from C, where Python's hooks do not run.
+#[test]
+fn threads_that_notice_a_fork_at_once_agree() {
+    for _ in 0..50 {
+        let stage = Stage::new();
+        let process = stage.process();
+        let family = shared(&process, spec(FamilyKind::Counter, "c", &["a"]));
+        let series = ["x", "y", "z"].map(|label| family.series([label], 1.0));
+        // A child finds the parent's number and a wiped word.
+        let inner = Inner {
+            pid: 0,
+            ..Inner::new(7)
+        };
+        process.inner.replace(inner);
+        process.epoch.store(0, Ordering::Release);
+        let barrier = Barrier::new(series.len());
+        std::thread::scope(|scope| {
+            for one in &series {
+                scope.spawn(|| {
+                    barrier.wait();
+                    for _ in 0..100 {
+                        one.add(1.0);
+                    }
+                });
+            }
+        });
+        assert_eq!(process.epoch(), 8);
+        let text = stage.text();
+        let mut lines: Vec<&str> = text.split("; ").collect();
+        lines.sort_unstable();
+        let expected = ["x", "y", "z"].map(|label| format!(r#"c_total{{a="{label}"}} 100.0"#));
+        assert_eq!(lines, expected);
+        assert!(process.inner().lock_file.is_held());
+    }
+}
+
+#[test]
+fn a_child_does_not_tell_its_parents_errors_again() {
+    let stage = Stage::new();
+    let process = stage.process();
+    process.note_panic();
+    process.after_fork();
+    process.note_panic();
+    assert_eq!(process.inner().panics.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn family(name: &str, bounds: &[f64]) -> FamilyKey {
         unit: "seconds".into(),
         label_names: vec!["a".into(), "b".into()],
         bounds: bounds.to_vec(),
-        states: vec!["on".into()],
+        states: Vec::new(),
     }
 }
 

@@ -1,0 +1,1 @@
+"""Tests of whole services under the servers that people run them with."""
