@@ -18,8 +18,9 @@ from typing import Any, Callable, Optional
 
 from ..metrics import Gauge, Histogram
 from ..registry import CollectorRegistry
+from .children import Children
 from .guard import trouble
-from .http import BUCKETS, OVERFLOW, SERIES_MAX
+from .http import BUCKETS
 
 OTHER_METHOD = "_OTHER"
 """The method of calls that no service has: a client may ask for any."""
@@ -73,6 +74,10 @@ def aio_interceptor(registry: Optional[CollectorRegistry] = None) -> Any:
     return Interceptor()
 
 
+# The method, its child among the calls in progress, and when the call came.
+_Begun = tuple[str, Any, float]
+
+
 class GrpcServer:
     """The metrics of all gRPC servers of one registry."""
 
@@ -80,51 +85,47 @@ class GrpcServer:
         share = getattr(registry, "share", None)
         if share is not None:
             share()
-        self._duration = Histogram(
+        duration = Histogram(
             "rpc_server_call_duration_seconds",
             "Time from a call's arrival to its last answer",
             ("rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"),
             buckets=BUCKETS,
             registry=registry,
         )
-        self._active = Gauge(
+        self._duration = Children(duration, 1, 3)
+        active = Gauge(
             "rpc_server_active_calls",
             "Calls that are being answered",
             ("rpc_system_name", "rpc_method"),
             registry=registry,
         )
-        self._methods: set[str] = set()
+        self._active = Children(active, 1)
 
     def refuse(self) -> None:
         """A call that no service has."""
         labels = ("grpc", OTHER_METHOD, "UNIMPLEMENTED", "UNIMPLEMENTED")
-        self._duration.labels(*labels).observe(0.0)
+        self._duration.get(*labels).observe(0.0)
 
-    def begin(self, method: str) -> tuple[str, float]:
+    def begin(self, method: str) -> _Begun:
         """A call has come; returns what ``end`` wants."""
+        # A generic handler may take whatever a client asks for.
         method = method.lstrip("/")
-        if method not in self._methods:
-            # A generic handler may take whatever a client asks for.
-            if len(self._methods) >= SERIES_MAX:
-                method = OVERFLOW
-            self._methods.add(method)
-        self._active.labels("grpc", method).inc()
-        return method, perf_counter()
+        active = self._active.get("grpc", method)
+        active.inc()
+        return method, active, perf_counter()
 
-    def end(
-        self, begun: tuple[str, float], context: Any, error: Optional[BaseException]
-    ) -> None:
+    def end(self, begun: _Begun, context: Any, error: Optional[BaseException]) -> None:
         """The call is at its end."""
-        method, started = begun
+        method, active, started = begun
         seconds = perf_counter() - started
-        self._active.labels("grpc", method).dec()
+        active.dec()
         code = _code(context)
         name = code if code in SERVER_ERRORS else ""
         if code in ("", "OK"):
             # An application that fails without a word is UNKNOWN to its client.
             code = "OK" if error is None else "UNKNOWN"
             name = "" if error is None else type(error).__qualname__
-        self._duration.labels("grpc", method, code, name).observe(seconds)
+        self._duration.get("grpc", method, code, name).observe(seconds)
 
 
 _servers: weakref.WeakKeyDictionary[Any, GrpcServer] = weakref.WeakKeyDictionary()
@@ -176,14 +177,14 @@ def _behavior(
     return _sync_behavior(behavior, is_stream, begin, end)
 
 
-_Begin = Callable[[], Optional[tuple[str, float]]]
+_Begin = Callable[[], Optional[_Begun]]
 _End = Callable[[Any, Any, Optional[BaseException]], None]
 
 
 def _guarded(metrics: GrpcServer, method: str) -> tuple[_Begin, _End]:
     """``begin`` and ``end`` of one method's calls, which raise nothing into them."""
 
-    def begin() -> Optional[tuple[str, float]]:
+    def begin() -> Optional[_Begun]:
         try:
             return metrics.begin(method)
         except Exception:
