@@ -1,14 +1,16 @@
 """gRPC servers.
 
-    pyrometer.init(server)  # grpc.server(...), before it is started
+    server = pyrometer.init(grpc.server(...))
+    server = pyrometer.init(grpc.aio.server(...))  # before its services are added
     grpc.aio.server(interceptors=[pyrometer.instrumentation.grpc.aio_interceptor()])
 
 A call is measured until its last answer is handed over. grpc.aio takes interceptors only while a
-server is made.
+server is made; the third way, beside the second or alone, also counts calls that no service has.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from importlib import import_module
@@ -32,10 +34,12 @@ SERVER_ERRORS = frozenset(
 
 
 def instrument(server: Any, registry: CollectorRegistry) -> Any:
-    """Measures a server of ``grpc.server`` in place, for the calls that come from now on."""
+    """Measures a server in place: for the calls that come from now on, or, if it is asyncio's,
+    for the services that are added from now on."""
     state = getattr(server, "_state", None)
     if state is None:
-        raise TypeError("grpc.aio takes interceptors only while a server is made: aio_interceptor")
+        _instrument_aio(server, registry)
+        return server
     pipeline = state.interceptor_pipeline
     interceptors = () if pipeline is None else pipeline.interceptors
     if not any(getattr(one, "_pyrometer", False) for one in interceptors):
@@ -43,6 +47,55 @@ def instrument(server: Any, registry: CollectorRegistry) -> Any:
         internal = import_module("grpc._interceptor")
         state.interceptor_pipeline = internal.service_pipeline((ours, *interceptors))
     return server
+
+
+_aio_classes: dict[type, type] = {}
+
+
+def _instrument_aio(server: Any, registry: CollectorRegistry) -> None:
+    own = type(server)
+    if hasattr(server, "_pyrometer"):
+        return
+    ours = _aio_classes.get(own)
+    if ours is None:
+        # Not attributes of the object: it would keep itself alive, and ends when it is let go.
+        ours = _aio_classes[own] = _aio_class(own)
+    server._pyrometer = grpc_server(registry)
+    server.__class__ = ours
+
+
+def _aio_class(own: Any) -> type:
+    grpc = import_module("grpc")
+
+    class Service(grpc.GenericRpcHandler):  # type: ignore[misc,name-defined,unused-ignore]
+        def __init__(self, metrics: GrpcServer, service: Any) -> None:
+            self._metrics = metrics
+            self._service = service
+
+        def service(self, details: Any) -> Any:
+            handler = self._service.service(details)
+            # The next service may have it.
+            if handler is None:
+                return None
+            return _measured(grpc, self._metrics, handler, details.method)
+
+    def add_generic_rpc_handlers(self: Any, generic_rpc_handlers: Any) -> Any:
+        services = [Service(self._pyrometer, one) for one in generic_rpc_handlers]
+        return own.add_generic_rpc_handlers(self, services)
+
+    def add_registered_method_handlers(self: Any, service_name: str, method_handlers: Any) -> Any:
+        measured = {
+            name: _measured(grpc, self._pyrometer, handler, f"{service_name}/{name}")
+            for name, handler in method_handlers.items()
+        }
+        return own.add_registered_method_handlers(self, service_name, measured)
+
+    members: dict[str, Any] = {"__module__": own.__module__, "__qualname__": own.__qualname__}
+    for method in (add_generic_rpc_handlers, add_registered_method_handlers):
+        # Older versions know no registered methods.
+        if hasattr(own, method.__name__):
+            members[method.__name__] = functools.wraps(getattr(own, method.__name__))(method)
+    return type(own.__name__, (own,), members)
 
 
 def interceptor(registry: Optional[CollectorRegistry] = None) -> Any:
@@ -158,7 +211,12 @@ def _measured(grpc: Any, metrics: GrpcServer, handler: Any, method: str) -> Any:
             return None
         kind = ("stream" if handler.request_streaming else "unary") + "_"
         kind += "stream" if handler.response_streaming else "unary"
-        measured = _behavior(metrics, getattr(handler, kind), method, handler.response_streaming)
+        behavior = getattr(handler, kind)
+        if hasattr(behavior, "_pyrometer"):
+            # By the other of the two ways.
+            return handler
+        measured: Any = _behavior(metrics, behavior, method, handler.response_streaming)
+        measured._pyrometer = True
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(measured, handler.request_deserializer, handler.response_serializer)
     except Exception:
