@@ -1,11 +1,14 @@
-"""Django, in one of two ways:
+"""Django, in one of three ways:
 
     application = pyrometer.init(get_wsgi_application())  # or get_asgi_application()
 
+    INSTALLED_APPS = ["pyrometer.django", ...]  # in settings
+
     MIDDLEWARE = ["pyrometer.instrumentation.django.middleware", ...]  # in settings; first
 
-The second also measures what ``runserver`` and the test client serve, but sees a request later and
-its end when the response is closed. With both, requests are counted once.
+The second puts the third in its place. They also measure what ``runserver`` and the test client
+serve, but see a request later and its end when the response is closed. With all of them, requests
+are counted once. Here are the requests; databases, caches and models have modules of their own.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from typing import Any, Callable, Optional
 
 from .. import _runtime
 from ..registry import CollectorRegistry
-from . import asgi, wsgi
+from . import asgi, django_cache, django_database, django_models, wsgi
 from .guard import trouble
 from .http import UNMATCHED, Request, http_server
 
 # Both interfaces keep it by the same name.
 KEY = wsgi.KEY
+
+MIDDLEWARE = f"{__name__}.middleware"
+"""What settings call the middleware."""
 
 
 def instrument(app: Any, registry: CollectorRegistry) -> Any:
@@ -31,7 +37,7 @@ def instrument(app: Any, registry: CollectorRegistry) -> Any:
     measured = getattr(app, "_pyrometer", None)
     if measured is not None:
         return measured
-    _prepare()
+    prepare(registry)
     server = http_server(registry)
     if any(base.__name__ == "ASGIHandler" for base in type(app).__mro__):
         app.get_response_async = _noting_async(app.get_response_async)
@@ -47,7 +53,7 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A middleware, to be the first; into the default registry."""
     from .. import REGISTRY
 
-    _prepare()
+    prepare(REGISTRY)
     server = http_server(REGISTRY)
 
     def begin(request: Any) -> Optional[Request]:
@@ -117,12 +123,25 @@ middleware.sync_capable = True  # type: ignore[attr-defined]
 middleware.async_capable = True  # type: ignore[attr-defined]
 
 
-def _prepare() -> None:
+def prepare(registry: CollectorRegistry) -> None:
+    """Hooks what is not a request. What cannot be hooked costs only itself."""
     settings = import_module("django.conf").settings
     name = str(getattr(settings, "ROOT_URLCONF", "") or "").partition(".")[0]
     _runtime.note_app(name, "django")
     signal = import_module("django.core.signals").got_request_exception
     signal.connect(_note_exception, dispatch_uid="pyrometer")
+    share = getattr(registry, "share", None)
+    if share is not None:
+        share()
+    for install in (
+        django_database.install,
+        lambda: django_cache.install(registry),
+        lambda: django_models.install(registry),
+    ):
+        try:
+            install()
+        except Exception:
+            trouble("django")
 
 
 def _current(request: Any) -> Optional[Request]:

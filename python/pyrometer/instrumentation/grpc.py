@@ -1,14 +1,16 @@
 """gRPC servers.
 
-    pyrometer.init(server)  # grpc.server(...), before it is started
+    server = pyrometer.init(grpc.server(...))
+    server = pyrometer.init(grpc.aio.server(...))  # before its services are added
     grpc.aio.server(interceptors=[pyrometer.instrumentation.grpc.aio_interceptor()])
 
 A call is measured until its last answer is handed over. grpc.aio takes interceptors only while a
-server is made.
+server is made; the third way, beside the second or alone, also counts calls that no service has.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from importlib import import_module
@@ -18,8 +20,9 @@ from typing import Any, Callable, Optional
 
 from ..metrics import Gauge, Histogram
 from ..registry import CollectorRegistry
+from .children import Children
 from .guard import trouble
-from .http import BUCKETS, OVERFLOW, SERIES_MAX
+from .http import BUCKETS
 
 OTHER_METHOD = "_OTHER"
 """The method of calls that no service has: a client may ask for any."""
@@ -31,10 +34,12 @@ SERVER_ERRORS = frozenset(
 
 
 def instrument(server: Any, registry: CollectorRegistry) -> Any:
-    """Measures a server of ``grpc.server`` in place, for the calls that come from now on."""
+    """Measures a server in place: for the calls that come from now on, or, if it is asyncio's,
+    for the services that are added from now on."""
     state = getattr(server, "_state", None)
     if state is None:
-        raise TypeError("grpc.aio takes interceptors only while a server is made: aio_interceptor")
+        _instrument_aio(server, registry)
+        return server
     pipeline = state.interceptor_pipeline
     interceptors = () if pipeline is None else pipeline.interceptors
     if not any(getattr(one, "_pyrometer", False) for one in interceptors):
@@ -42,6 +47,55 @@ def instrument(server: Any, registry: CollectorRegistry) -> Any:
         internal = import_module("grpc._interceptor")
         state.interceptor_pipeline = internal.service_pipeline((ours, *interceptors))
     return server
+
+
+_aio_classes: dict[type, type] = {}
+
+
+def _instrument_aio(server: Any, registry: CollectorRegistry) -> None:
+    own = type(server)
+    if hasattr(server, "_pyrometer"):
+        return
+    ours = _aio_classes.get(own)
+    if ours is None:
+        # Not attributes of the object: it would keep itself alive, and ends when it is let go.
+        ours = _aio_classes[own] = _aio_class(own)
+    server._pyrometer = grpc_server(registry)
+    server.__class__ = ours
+
+
+def _aio_class(own: Any) -> type:
+    grpc = import_module("grpc")
+
+    class Service(grpc.GenericRpcHandler):  # type: ignore[misc,name-defined,unused-ignore]
+        def __init__(self, metrics: GrpcServer, service: Any) -> None:
+            self._metrics = metrics
+            self._service = service
+
+        def service(self, details: Any) -> Any:
+            handler = self._service.service(details)
+            # The next service may have it.
+            if handler is None:
+                return None
+            return _measured(grpc, self._metrics, handler, details.method)
+
+    def add_generic_rpc_handlers(self: Any, generic_rpc_handlers: Any) -> Any:
+        services = [Service(self._pyrometer, one) for one in generic_rpc_handlers]
+        return own.add_generic_rpc_handlers(self, services)
+
+    def add_registered_method_handlers(self: Any, service_name: str, method_handlers: Any) -> Any:
+        measured = {
+            name: _measured(grpc, self._pyrometer, handler, f"{service_name}/{name}")
+            for name, handler in method_handlers.items()
+        }
+        return own.add_registered_method_handlers(self, service_name, measured)
+
+    members: dict[str, Any] = {"__module__": own.__module__, "__qualname__": own.__qualname__}
+    for method in (add_generic_rpc_handlers, add_registered_method_handlers):
+        # Older versions know no registered methods.
+        if hasattr(own, method.__name__):
+            members[method.__name__] = functools.wraps(getattr(own, method.__name__))(method)
+    return type(own.__name__, (own,), members)
 
 
 def interceptor(registry: Optional[CollectorRegistry] = None) -> Any:
@@ -73,6 +127,10 @@ def aio_interceptor(registry: Optional[CollectorRegistry] = None) -> Any:
     return Interceptor()
 
 
+# The method, its child among the calls in progress, and when the call came.
+_Begun = tuple[str, Any, float]
+
+
 class GrpcServer:
     """The metrics of all gRPC servers of one registry."""
 
@@ -80,51 +138,47 @@ class GrpcServer:
         share = getattr(registry, "share", None)
         if share is not None:
             share()
-        self._duration = Histogram(
+        duration = Histogram(
             "rpc_server_call_duration_seconds",
             "Time from a call's arrival to its last answer",
             ("rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"),
             buckets=BUCKETS,
             registry=registry,
         )
-        self._active = Gauge(
+        self._duration = Children(duration, 1, 3)
+        active = Gauge(
             "rpc_server_active_calls",
             "Calls that are being answered",
             ("rpc_system_name", "rpc_method"),
             registry=registry,
         )
-        self._methods: set[str] = set()
+        self._active = Children(active, 1)
 
     def refuse(self) -> None:
         """A call that no service has."""
         labels = ("grpc", OTHER_METHOD, "UNIMPLEMENTED", "UNIMPLEMENTED")
-        self._duration.labels(*labels).observe(0.0)
+        self._duration.get(*labels).observe(0.0)
 
-    def begin(self, method: str) -> tuple[str, float]:
+    def begin(self, method: str) -> _Begun:
         """A call has come; returns what ``end`` wants."""
+        # A generic handler may take whatever a client asks for.
         method = method.lstrip("/")
-        if method not in self._methods:
-            # A generic handler may take whatever a client asks for.
-            if len(self._methods) >= SERIES_MAX:
-                method = OVERFLOW
-            self._methods.add(method)
-        self._active.labels("grpc", method).inc()
-        return method, perf_counter()
+        active = self._active.get("grpc", method)
+        active.inc()
+        return method, active, perf_counter()
 
-    def end(
-        self, begun: tuple[str, float], context: Any, error: Optional[BaseException]
-    ) -> None:
+    def end(self, begun: _Begun, context: Any, error: Optional[BaseException]) -> None:
         """The call is at its end."""
-        method, started = begun
+        method, active, started = begun
         seconds = perf_counter() - started
-        self._active.labels("grpc", method).dec()
+        active.dec()
         code = _code(context)
         name = code if code in SERVER_ERRORS else ""
         if code in ("", "OK"):
             # An application that fails without a word is UNKNOWN to its client.
             code = "OK" if error is None else "UNKNOWN"
             name = "" if error is None else type(error).__qualname__
-        self._duration.labels("grpc", method, code, name).observe(seconds)
+        self._duration.get("grpc", method, code, name).observe(seconds)
 
 
 _servers: weakref.WeakKeyDictionary[Any, GrpcServer] = weakref.WeakKeyDictionary()
@@ -157,7 +211,12 @@ def _measured(grpc: Any, metrics: GrpcServer, handler: Any, method: str) -> Any:
             return None
         kind = ("stream" if handler.request_streaming else "unary") + "_"
         kind += "stream" if handler.response_streaming else "unary"
-        measured = _behavior(metrics, getattr(handler, kind), method, handler.response_streaming)
+        behavior = getattr(handler, kind)
+        if hasattr(behavior, "_pyrometer"):
+            # By the other of the two ways.
+            return handler
+        measured: Any = _behavior(metrics, behavior, method, handler.response_streaming)
+        measured._pyrometer = True
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(measured, handler.request_deserializer, handler.response_serializer)
     except Exception:
@@ -176,14 +235,14 @@ def _behavior(
     return _sync_behavior(behavior, is_stream, begin, end)
 
 
-_Begin = Callable[[], Optional[tuple[str, float]]]
+_Begin = Callable[[], Optional[_Begun]]
 _End = Callable[[Any, Any, Optional[BaseException]], None]
 
 
 def _guarded(metrics: GrpcServer, method: str) -> tuple[_Begin, _End]:
     """``begin`` and ``end`` of one method's calls, which raise nothing into them."""
 
-    def begin() -> Optional[tuple[str, float]]:
+    def begin() -> Optional[_Begun]:
         try:
             return metrics.begin(method)
         except Exception:

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, Union
 
 from ..metrics import Gauge, Histogram
 from ..registry import CollectorRegistry
+from .children import SERIES_MAX, Children
 from .guard import trouble
 
 # Seconds; of http.server.request.duration in the semantic conventions.
@@ -23,13 +24,6 @@ SESSION_BUCKETS = (0.1, 1, 10, 60, 300, 900, 3600, 4 * 3600, 8 * 3600)
 
 UNMATCHED = "<unmatched>"
 """The route of requests that match none: the paths that a scanner tries are without end."""
-
-OVERFLOW = "<overflow>"
-"""The route of requests once there are too many routes."""
-
-SERIES_MAX = 2000
-"""Label sets of one metric in one process. The routes of a program are in its code, so more than
-this means that somebody's labels are not what they should be; each costs about 200 bytes."""
 
 OTHER_METHOD = "_OTHER"
 # RFC 9110 and PATCH (RFC 5789), as the semantic conventions have it. A client may send any word.
@@ -84,13 +78,14 @@ class HttpServer:
         share = getattr(registry, "share", None)
         if share is not None:
             share()
-        self._duration = Histogram(
+        duration = Histogram(
             "http_server_request_duration_seconds",
             "Time from the request's arrival at the application to the end of its response",
             ("http_request_method", "http_route", "http_response_status_code", "error_type"),
             buckets=BUCKETS,
             registry=registry,
         )
+        self._durations = Children(duration, 1, 3)
         self._active = Gauge(
             "http_server_active_requests",
             "Requests that are being answered",
@@ -103,20 +98,19 @@ class HttpServer:
             buckets=BUCKETS,
             registry=registry,
         )
-        self._sessions = Histogram(
+        sessions = Histogram(
             "websocket_server_session_duration_seconds",
             "Time from a WebSocket's handshake to its end",
             ("http_route", "error_type"),
             buckets=SESSION_BUCKETS,
             registry=registry,
         )
+        self._sessions = Children(sessions, 0, 1)
         self._active_sessions = Gauge(
             "websocket_server_active_sessions", "WebSockets that are open", registry=registry
         )
-        # Filled as they come, so that a request costs a look-up of each. The first is by what a
-        # request knows, the second by label values; several of the first may lead to one.
+        # By what a request knows, so that it costs one look-up; several may lead to one child.
         self._observers: dict[tuple[Any, ...], Callable[[float], None]] = {}
-        self._children: dict[tuple[Any, ...], Callable[[float], None]] = {}
         self._methods: dict[str, tuple[str, Callable[[], None], Callable[[], None]]] = {}
 
     def begin(self, method: Any) -> Request:
@@ -154,7 +148,7 @@ class HttpServer:
         self._active_sessions.dec()
         seconds = perf_counter() - started
         name = "" if error is None else type(error).__qualname__
-        self._observer(self._sessions, (route or "", name), 0)(seconds)
+        self._sessions.get(route or "", name).observe(seconds)
 
     def _know(self, method: Any) -> tuple[str, Callable[[], None], Callable[[], None]]:
         label = METHODS.get(method, OTHER_METHOD)
@@ -164,21 +158,6 @@ class HttpServer:
         if label != OTHER_METHOD:
             self._methods[label] = known
         return known
-
-    def _observer(
-        self, parent: Histogram, labels: tuple[str, ...], route_at: int
-    ) -> Callable[[float], None]:
-        """The way to a child; made when it is new."""
-        key = (parent, *labels)
-        observe = self._children.get(key)
-        if observe is None:
-            is_full = len(self._children) >= SERIES_MAX
-            if is_full:
-                labels = (*labels[:route_at], OVERFLOW, *labels[route_at + 1 :])
-            observe = parent.labels(*labels).observe
-            if not is_full:
-                self._children[key] = observe
-        return observe
 
 
 class Request:
@@ -251,8 +230,8 @@ class Request:
             name = type(error).__qualname__
         elif code >= "500":
             name = code
-        labels = (self.method, self.route or "", code, name)
-        observe = server._observer(server._duration, labels, 1)
+        child = server._durations.get(self.method, self.route or "", code, name)
+        observe: Callable[[float], None] = child.observe
         if error is None and len(server._observers) < SERIES_MAX:
             server._observers[(self.method, self.route, status, None)] = observe
         return observe

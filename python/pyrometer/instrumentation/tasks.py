@@ -14,7 +14,8 @@ from typing import Any, Optional
 
 from ..metrics import Counter, Gauge, Histogram
 from ..registry import CollectorRegistry
-from .http import BUCKETS, OVERFLOW, SERIES_MAX
+from .children import Children
+from .http import BUCKETS
 
 # Seconds; the bounds of the semantic conventions, and on to an hour.
 TASK_BUCKETS = (*BUCKETS, 30, 60, 300, 900, 1800, 3600)
@@ -30,75 +31,72 @@ class TaskMetrics:
         share = getattr(registry, "share", None)
         if share is not None:
             share()
-        self._duration = Histogram(
+        duration = Histogram(
             "messaging_process_duration_seconds",
             "Time that a task ran, once per attempt",
             ("messaging_system", "task_name", "task_state"),
             buckets=TASK_BUCKETS,
             registry=registry,
         )
-        self._finished = Counter(
+        self._duration = Children(duration, 1)
+        finished = Counter(
             "task_attempts_finished",
             "Attempts at a task that ended, also of those whose process died or that never began",
             ("messaging_system", "task_name", "task_state", "error_type"),
             registry=registry,
         )
-        self._retries = Counter(
+        self._finished = Children(finished, 1, 3)
+        retries = Counter(
             "task_retries",
             "Attempts at a task that ended with the wish for another",
             ("messaging_system", "task_name"),
             registry=registry,
         )
-        self._active = Gauge(
+        self._retries = Children(retries, 1)
+        active = Gauge(
             "task_active",
             "Tasks that run",
             ("messaging_system", "task_name"),
             registry=registry,
         )
-        self._queue = Histogram(
+        self._active = Children(active, 1)
+        queue = Histogram(
             "task_queue_duration_seconds",
             "Time from when a task was sent, or was to begin, to its beginning",
             ("messaging_system", "task_name"),
             buckets=TASK_BUCKETS,
             registry=registry,
         )
-        self._names: set[str] = set()
+        self._queue = Children(queue, 1)
 
     def begin(self, system: str, name: str, due: Optional[float]) -> Attempt:
         """A task begins to run. Whoever began one must end it.
 
         due: when it was sent or was to begin, in seconds since the epoch; ``None``: unknown.
         """
-        name = self._name(name)
         # NaN is not itself.
         if due is not None and due == due:
             waited = min(max(time.time() - due, 0.0), QUEUE_SECONDS_MAX)
-            self._queue.labels(system, name).observe(waited)
-        self._active.labels(system, name).inc()
-        return Attempt(self, system, name)
+            self._queue.get(system, name).observe(waited)
+        active = self._active.get(system, name)
+        active.inc()
+        return Attempt(self, system, name, active)
 
     def finish(self, system: str, name: str, state: str, error: Optional[BaseException]) -> None:
         """A task ended, or will never begin, in a way that its own process cannot tell."""
         kind = "" if error is None else type(error).__qualname__
-        self._finished.labels(system, self._name(name), state, kind).inc()
-
-    def _name(self, name: str) -> str:
-        """The name as a label: a client may ask for a task of any name."""
-        if name in self._names:
-            return name
-        if len(self._names) >= SERIES_MAX:
-            return OVERFLOW
-        self._names.add(name)
-        return name
+        self._finished.get(system, name, state, kind).inc()
 
 
 class Attempt:
     """A task that runs."""
 
-    def __init__(self, metrics: TaskMetrics, system: str, name: str) -> None:
+    def __init__(self, metrics: TaskMetrics, system: str, name: str, active: Any) -> None:
         self._metrics = metrics
         self._system = system
         self._name = name
+        # The same child, up and down: by then there may be too many for it to be found.
+        self._active = active
         self._started = perf_counter()
         self._is_open = True
         self.error: Optional[BaseException] = None
@@ -109,11 +107,11 @@ class Attempt:
             return
         self._is_open = False
         metrics, system, name = self._metrics, self._system, self._name
-        metrics._active.labels(system, name).dec()
-        metrics._duration.labels(system, name, state).observe(perf_counter() - self._started)
+        self._active.dec()
+        metrics._duration.get(system, name, state).observe(perf_counter() - self._started)
         metrics.finish(system, name, state, self.error)
         if is_retried:
-            metrics._retries.labels(system, name).inc()
+            metrics._retries.get(system, name).inc()
         self.error = None
 
 

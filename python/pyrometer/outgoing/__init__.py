@@ -27,6 +27,7 @@ from .recording import PEERS_MAX, log_once, set_peers_max
 
 # The module whose import makes a library ready to be hooked, and our module that does it.
 _LIBRARIES = {
+    "urllib.request": "urllib",
     "urllib3": "urllib3",
     "httpx": "httpx",
     "redis": "redis",
@@ -35,6 +36,7 @@ _LIBRARIES = {
     "psycopg2": "psycopg2",
     "aiohttp": "aiohttp",
     "asyncpg": "asyncpg",
+    "pymysql": "pymysql",
     "pymongo": "pymongo",
     "pymemcache": "pymemcache",
     # kombu itself loads its parts when they are used.
@@ -42,6 +44,7 @@ _LIBRARIES = {
     "pika": "pika",
     "grpc": "grpc",
     "kafka": "kafka",
+    "aiokafka": "aiokafka",
     "confluent_kafka": "confluent_kafka",
 }
 

@@ -1,14 +1,15 @@
 """gRPC's client, by its public interceptors: channels made from now on are measured.
 
-The time of a streaming call is that of the whole stream. Channels of ``grpc.aio`` are not covered.
+The time of a streaming call is that of the whole stream. ``grpc.aio`` has a module of its own.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from time import perf_counter
 from typing import Any, Callable
 
-from . import recording
+from . import grpc_aio, recording
 from .patching import Patches
 
 _KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
@@ -42,6 +43,7 @@ def patch(module: Any, patches: Patches) -> None:
 
     for name in ("insecure_channel", "secure_channel"):
         patches.replace(module, name, make)
+    grpc_aio.patch(import_module("grpc.aio"), peer_of_target, patches)
 
 
 def peer_of_target(target: str) -> tuple[str, str]:

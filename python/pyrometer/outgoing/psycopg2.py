@@ -17,6 +17,9 @@ from .psycopg import peer_of_settings
 
 _Peer = tuple[object, object, object]
 
+_COPIES = frozenset(("copy_expert", "copy_from", "copy_to"))
+_METHODS = ("execute", "executemany", *sorted(_COPIES))
+
 
 def patch(module: Any, patches: Patches) -> None:
     """Hooks psycopg2 2.8 and later."""
@@ -24,7 +27,7 @@ def patch(module: Any, patches: Patches) -> None:
 
     @functools.lru_cache(maxsize=128)
     def counted_cursor(base: Any) -> Any:
-        return _subclass(base, {name: _counted(base, name) for name in ("execute", "executemany")})
+        return _subclass(base, {name: _counted(base, name) for name in _METHODS})
 
     @functools.lru_cache(maxsize=128)
     def counted_connection(base: Any) -> Any:
@@ -87,6 +90,8 @@ def _subclass(base: Any, methods: dict[str, Any]) -> Any:
 
 def _counted(base: Any, name: str) -> Any:
     original = getattr(base, name)
+    # Their first argument may be a file.
+    operation = "COPY" if name in _COPIES else ""
 
     @functools.wraps(original)
     def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -99,25 +104,28 @@ def _counted(base: Any, name: str) -> Any:
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            _record(perf_counter() - started, peer, args, kwargs, error)
+            _record(perf_counter() - started, peer, operation or _first(args, kwargs), error)
             raise
-        _record(perf_counter() - started, peer, args, kwargs, None)
+        _record(perf_counter() - started, peer, operation or _first(args, kwargs), None)
         return result
 
     return execute
 
 
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs.get("query", "")
+
+
 def _record(
     seconds: float,
     peer: Optional[_Peer],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    statement: Any,
     error: Optional[BaseException],
 ) -> None:
     if peer is None:
         return
     try:
-        operation = sql_operation(args[0] if args else kwargs.get("query", ""))
+        operation = sql_operation(statement)
         recording.db(seconds, "postgresql", *peer, operation, recording.type_of(error))
     except Exception as problem:
         recording.log_once("psycopg2 is not counted", problem)

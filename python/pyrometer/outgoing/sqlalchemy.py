@@ -19,7 +19,7 @@ from .patching import Patches, is_inside, set_sqlalchemy_driver
 _SYSTEMS = {"mssql": "microsoft.sql_server", "oracle": "oracle.db"}
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 # Drivers whose own hooks count attempts to connect.
-_HOOKED_DRIVERS = frozenset(("psycopg", "psycopg_async", "psycopg2", "asyncpg"))
+_HOOKED_DRIVERS = frozenset(("psycopg", "psycopg_async", "psycopg2", "asyncpg", "pymysql"))
 
 # System, address, port and namespace.
 _Peer = tuple[str, object, object, object]

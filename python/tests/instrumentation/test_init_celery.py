@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import pyrometer
 from pyrometer.instrumentation import celery as module
-from pyrometer.instrumentation import tasks
+from pyrometer.instrumentation import children, tasks
 
 SHOP = """
 import json, os, signal, time, uuid
@@ -195,7 +195,7 @@ def test_a_task_waits_from_when_it_was_sent_or_was_to_begin(
 def test_names_that_clients_make_up_do_not_become_labels_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tasks, "SERIES_MAX", 2)
+    monkeypatch.setattr(children, "SERIES_MAX", 2)
     registry = pyrometer.CollectorRegistry()
     metrics = tasks.task_metrics(registry)
     for number in range(50):

@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from typing import Any, Iterator
 
 import counted
-import django
+import django_shop
 import pytest
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client as DjangoClient
-from django.urls import include, path, re_path
+from django.test import override_settings
 from starlette.testclient import TestClient
 from werkzeug.test import Client
 
 import pyrometer
 
 
-def index(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok")
-
-
-async def asynchronous(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok")
-
-
-def item(request: HttpRequest, number: int) -> HttpResponse:
-    return HttpResponse(str(number))
-
-
-def broken(request: HttpRequest) -> HttpResponse:
-    raise ValueError("on purpose")
-
-
-def missing(request: HttpRequest) -> HttpResponse:
-    from django.http import Http404
-
-    raise Http404("on purpose")
-
-
-def unavailable(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("no", status=503)
-
-
-def stream(request: HttpRequest) -> StreamingHttpResponse:
-    return StreamingHttpResponse(iter([b"part"] * 3))
-
-
-def cart(request: HttpRequest, tenant: str, number: str) -> HttpResponse:
-    return HttpResponse(number)
-
-
-urls = types.ModuleType("shop_urls")
-urls.urlpatterns = [  # type: ignore[attr-defined]
-    path("", index),
-    path("async", asynchronous),
-    path("item/<int:number>", item),
-    path("broken", broken),
-    path("missing", missing),
-    path("unavailable", unavailable),
-    path("stream", stream),
-    path("shop/<tenant>/", include([re_path(r"^cart/(?P<number>[0-9]+)$", cart)])),
-]
-sys.modules["shop_urls"] = urls
-if not settings.configured:
-    settings.configure(ROOT_URLCONF="shop_urls", ALLOWED_HOSTS=["*"], MIDDLEWARE=[], DEBUG=False)
-    django.setup()
+django_shop.configure()
 
 EXPECTED = {
     ("GET", "/", "200", ""): ["/"],
@@ -79,9 +27,21 @@ EXPECTED = {
     ("GET", "<unmatched>", "404", ""): ["/nowhere", "/wp-login.php"],
     ("GET", "/missing", "404", ""): ["/missing"],
     ("GET", "/broken", "500", "ValueError"): ["/broken"],
+    ("GET", "/broken-async", "500", "KeyError"): ["/broken-async"],
     ("GET", "/unavailable", "503", "503"): ["/unavailable"],
     ("GET", "/stream", "200", ""): ["/stream"],
     ("GET", "/shop/<tenant>/cart/(?P<number>[0-9]+)$", "200", ""): ["/shop/a/cart/1"],
+    ("GET", "/old/item/<int:number>", "200", ""): ["/old/item/1"],
+    ("GET", "/new/item/<int:number>", "200", ""): ["/new/item/1"],
+    ("GET", "/en/greeting", "200", ""): ["/en/greeting"],
+    ("GET", "/de/greeting", "200", ""): ["/de/greeting"],
+    ("GET", "/admin/", "302", ""): ["/admin/"],
+    ("GET", "/admin/auth/user/<path:object_id>/change/", "302", ""): [
+        "/admin/auth/user/1/change/",
+        "/admin/auth/user/2/change/",
+    ],
+    # The admin's own way to answer what it does not know.
+    ("GET", "/admin/(?P<url>.*)$", "302", ""): ["/admin/nowhere/4711", "/admin/nowhere/4712"],
 }
 WANTED = {key: float(len(paths)) for key, paths in EXPECTED.items()}
 
@@ -106,7 +66,7 @@ def send_asgi(app: Any) -> None:
     client = TestClient(app)
     for (method, *_), paths in EXPECTED.items():
         for where in paths:
-            client.request(method, where)
+            client.request(method, where, follow_redirects=False)
 
 
 def check(registry: Any) -> None:
@@ -133,12 +93,31 @@ def test_an_asgi_application_is_counted_once_by_its_routes(default_registry: Any
     check(default_registry)
 
 
-MIDDLEWARE = ["pyrometer.instrumentation.django.middleware"]
+MIDDLEWARE = ["pyrometer.instrumentation.django.middleware", *django_shop.DJANGO_MIDDLEWARE]
+
+
+@pytest.mark.parametrize("is_init", [True, False])
+@pytest.mark.parametrize(
+    ("broken", "route", "error"),
+    [
+        ("broken_before", "<unmatched>", "RuntimeError"),
+        ("broken_after", "/item/<int:number>", "LookupError"),
+    ],
+)
+def test_what_a_middleware_raises_is_counted_once(
+    default_registry: Any, is_init: bool, broken: str, route: str, error: str
+) -> None:
+    theirs = [f"django_shop.{broken}"]
+    with override_settings(MIDDLEWARE=theirs if is_init else [*MIDDLEWARE, *theirs]):
+        handler = get_wsgi_application()
+        client = Client(pyrometer.init(handler) if is_init else handler)
+        with client.get("/item/7") as answer:
+            assert answer.status_code == 500 and answer.get_data()
+    assert counted.requests(default_registry) == {("GET", route, "500", error): 1.0}
+    assert counted.active(default_registry) == 0
 
 
 def test_the_middleware_counts_what_the_test_client_sends(default_registry: Any) -> None:
-    from django.test import override_settings
-
     with override_settings(MIDDLEWARE=MIDDLEWARE):
         client = DjangoClient(raise_request_exception=False)
         for (method, *_), paths in EXPECTED.items():
@@ -157,8 +136,6 @@ def test_the_middleware_counts_what_the_test_client_sends(default_registry: Any)
 def test_with_the_middleware_too_requests_are_counted_once(
     default_registry: Any, send: Any, is_both: bool
 ) -> None:
-    from django.test import override_settings
-
     with override_settings(MIDDLEWARE=MIDDLEWARE):
         app = get_wsgi_application() if send is send_wsgi else get_asgi_application()
         send(pyrometer.init(app) if is_both else app)

@@ -61,25 +61,36 @@ async def total_async(requests: Any, context: Any) -> bytes:
     return str(len([one async for one in requests])).encode()
 
 
+UNKNOWN = ("_OTHER", "UNIMPLEMENTED", "UNIMPLEMENTED")
 EXPECTED = {
     ("shop.Cart/Echo", "OK", ""): 2,
     ("shop.Cart/Broken", "UNKNOWN", "ValueError"): 1,
     ("shop.Cart/Refused", "NOT_FOUND", ""): 1,
     ("shop.Cart/Count", "OK", ""): 1,
     ("shop.Cart/Total", "OK", ""): 1,
-    ("_OTHER", "UNIMPLEMENTED", "UNIMPLEMENTED"): 2,
+    UNKNOWN: 2,
 }
 
 
-def handlers(echo: Any, broken: Any, refused: Any, count: Any, total: Any) -> Any:
-    methods = {
+def method_handlers(
+    echo: Any, broken: Any, refused: Any, count: Any, total: Any
+) -> dict[str, Any]:
+    return {
         "Echo": grpc.unary_unary_rpc_method_handler(echo),
         "Broken": grpc.unary_unary_rpc_method_handler(broken),
         "Refused": grpc.unary_unary_rpc_method_handler(refused),
         "Count": grpc.unary_stream_rpc_method_handler(count),
         "Total": grpc.stream_unary_rpc_method_handler(total),
     }
-    return grpc.method_handlers_generic_handler("shop.Cart", methods)
+
+
+def handlers(*methods: Any) -> Any:
+    return grpc.method_handlers_generic_handler("shop.Cart", method_handlers(*methods))
+
+
+def other_service() -> Any:
+    """One that has none of the methods."""
+    return grpc.method_handlers_generic_handler("shop.Other", {})
 
 
 def talk(port: int) -> None:
@@ -97,9 +108,10 @@ def talk(port: int) -> None:
         assert channel.stream_unary("/shop.Cart/Total")(iter([b"a", b"b"]), timeout=20) == b"2"
 
 
-def check(registry: Any) -> None:
+def check(registry: Any, differences: dict[tuple[str, ...], int] = {}) -> None:
     found = counted.samples(registry, "rpc_server_call_duration_seconds_count", LABELS)
-    assert found == EXPECTED
+    wanted = {**EXPECTED, **differences}
+    assert found == {key: count for key, count in wanted.items() if count}
     assert counted.samples(registry, "rpc_server_active_calls", LABELS[:1]) == {}
 
 
@@ -117,25 +129,44 @@ def test_calls_of_a_server_of_threads_are_counted_once() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_calls_of_an_asyncio_server_are_counted_once() -> None:
+@pytest.mark.parametrize("is_registered", [False, True])
+@pytest.mark.parametrize("ways", [{"interceptor"}, {"init"}, {"interceptor", "init"}])
+def test_calls_of_an_asyncio_server_are_counted_once(ways: set[str], is_registered: bool) -> None:
     registry = pyrometer.CollectorRegistry()
 
     async def run() -> None:
-        server = grpc.aio.server(interceptors=[module.aio_interceptor(registry)])
-        service = handlers(echo_async, broken_async, refused_async, count_async, total_async)
-        server.add_generic_rpc_handlers((service,))
+        interceptors = [module.aio_interceptor(registry)] if "interceptor" in ways else []
+        server = grpc.aio.server(interceptors=interceptors)
+        if "init" in ways:
+            assert pyrometer.init(server, registry=registry) is server
+            assert pyrometer.init(server, registry=registry) is server
+            assert isinstance(server, grpc.aio.Server)
+        methods = (echo_async, broken_async, refused_async, count_async, total_async)
+        # Generated code does both.
+        server.add_generic_rpc_handlers((other_service(), handlers(*methods)))
+        if is_registered:
+            server.add_registered_method_handlers("shop.Cart", method_handlers(*methods))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         await asyncio.to_thread(talk, port)
         await server.stop(None)
 
     asyncio.run(run())
-    check(registry)
+    # Only an interceptor hears of what no service has.
+    check(registry, {} if "interceptor" in ways else {UNKNOWN: 0})
 
 
-def test_an_asyncio_server_that_is_made_already_is_left_as_it_is() -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_functions_without_async_of_an_asyncio_server_are_counted_too() -> None:
+    registry = pyrometer.CollectorRegistry()
+
     async def run() -> None:
-        server = grpc.aio.server()
-        assert pyrometer.init(server, registry=pyrometer.CollectorRegistry()) is server
+        server = pyrometer.init(grpc.aio.server(ThreadPoolExecutor(4)), registry=registry)
+        server.add_generic_rpc_handlers((handlers(echo, broken, refused, count, total),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        await asyncio.to_thread(talk, port)
+        await server.stop(None)
 
     asyncio.run(run())
+    check(registry, {UNKNOWN: 0})

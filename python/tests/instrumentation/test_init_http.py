@@ -10,7 +10,7 @@ import counted
 import pytest
 
 import pyrometer
-from pyrometer.instrumentation import _module, guard, http
+from pyrometer.instrumentation import _module, children, guard
 from pyrometer.instrumentation.http import HttpServer, queue_seconds
 
 # 2023-11-14T22:13:20Z.
@@ -81,7 +81,7 @@ def test_words_of_a_client_do_not_become_labels() -> None:
 
 
 def test_too_many_routes_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "SERIES_MAX", 3)
+    monkeypatch.setattr(children, "SERIES_MAX", 3)
     registry = pyrometer.CollectorRegistry()
     server = HttpServer(registry)
     for number in range(100):

@@ -118,6 +118,25 @@ def postgres(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def mariadb(folder: Path) -> Iterator[int]:
+    """A MariaDB with database ``shop``, which lets anyone in; its port."""
+    program = find_program("mariadbd", "/usr/sbin", "/usr/libexec")
+    data, port = folder / "data", free_port()
+    data.mkdir(parents=True)
+    (folder / "init.sql").write_text("CREATE DATABASE shop;")
+    as_user = ["--user=root"] if os.geteuid() == 0 else []
+    command = [
+        # Without the tables of users it needs no installation.
+        *(program, "--no-defaults", f"--datadir={data}", "--skip-grant-tables", *as_user),
+        *("--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 's'}"),
+        *("--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0"),
+        *("--skip-name-resolve", f"--init-file={folder / 'init.sql'}"),
+    ]
+    with running(command, port, folder / "log", cwd="/"):
+        yield port
+
+
+@contextlib.contextmanager
 def redis_server(folder: Path) -> Iterator[int]:
     program, port = find_program("redis-server"), free_port()
     folder.mkdir()

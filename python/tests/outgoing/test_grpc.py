@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent import futures
 from typing import Any, Iterator
 
 import grpc
+import grpc.aio
 import pytest
 
 from pyrometer.outgoing.grpc import peer_of_target
@@ -57,6 +59,61 @@ def test_calls_are_counted_by_method_and_status(server: int, calls: Calls) -> No
         f"{peer}/Get OK",
         f"{peer}/List OK",
         f"{peer}/Put OK",
+        f"{peer}/Broken NOT_FOUND NOT_FOUND",
+        f"rpc 127.0.0.1:{port} grpc shop.Cart/Get UNAVAILABLE UNAVAILABLE",
+    ])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_calls_of_asyncio_are_counted_by_method_and_status(server: int, calls: Calls) -> None:
+    seen: list[str] = []
+
+    class Theirs(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+        async def intercept_unary_unary(self, then: Any, details: Any, request: Any) -> Any:
+            seen.append("theirs")
+            return await then(details, request)
+
+    async def ask(port: int) -> None:
+        interceptors = [Theirs()]
+        async with grpc.aio.insecure_channel(
+            f"127.0.0.1:{server}", interceptors=interceptors
+        ) as channel:
+            assert await channel.unary_unary("/shop.Cart/Get")(b"a") == b"a"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await channel.unary_unary("/shop.Cart/Broken")(b"a")
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server}") as channel:
+            assert isinstance(channel, grpc.aio.Channel)
+            call = channel.unary_unary("/shop.Cart/Get")(b"a")
+            assert isinstance(call, grpc.aio.UnaryUnaryCall) and await call == b"a"
+            assert [one async for one in channel.unary_stream("/shop.Cart/List")(b"a")] == [
+                *[b"a"] * 3
+            ]
+            call = channel.stream_unary("/shop.Cart/Put")()
+            await call.write(b"a")
+            await call.write(b"b")
+            await call.done_writing()
+            assert await call == b"ab"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await channel.unary_unary("/shop.Cart/Broken")(b"a")
+            call = channel.unary_unary("/shop.Cart/Get")(b"a")
+            assert call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await channel.unary_unary("/shop.Cart/Get")(b"a", timeout=5)
+
+    port = free_port()
+    asyncio.run(ask(port))
+    assert seen == ["theirs"] * 2
+    peer = f"rpc 127.0.0.1:{server} grpc shop.Cart"
+    assert calls() == sorted([
+        f"{peer}/Get OK",
+        f"{peer}/Get OK",
+        f"{peer}/Get CANCELLED CANCELLED",
+        f"{peer}/List OK",
+        f"{peer}/Put OK",
+        f"{peer}/Broken NOT_FOUND NOT_FOUND",
         f"{peer}/Broken NOT_FOUND NOT_FOUND",
         f"rpc 127.0.0.1:{port} grpc shop.Cart/Get UNAVAILABLE UNAVAILABLE",
     ])

@@ -6,9 +6,13 @@ import asyncio
 import inspect
 import os
 import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
 from typing import Any, Callable
 
 import aiohttp
+import botocore.session
 import httpx
 import pytest
 import requests
@@ -55,7 +59,19 @@ def with_aiohttp(url: str, method: str = "GET", timeout: float = 10) -> object:
     return asyncio.run(ask())
 
 
-CLIENTS = [with_urllib3, with_requests, with_httpx, with_httpx_async, with_aiohttp]
+def with_urllib(url: str, method: str = "GET", timeout: float = 10) -> object:
+    request = urllib.request.Request(url, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return response.status
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.status
+
+
+CLIENTS = [
+    *(with_urllib3, with_requests, with_httpx, with_httpx_async, with_aiohttp, with_urllib),
+]
 Client = Callable[..., Any]
 
 
@@ -88,6 +104,33 @@ def test_a_redirect_is_a_request_of_its_own(
     assert calls() == [f"{peer} 302", f"{peer} 404 404"]
 
 
+def test_urllib_follows_redirects_within_one_call_and_counts_http_alone(
+    tmp_path: Path, web: HttpServer, calls: Calls
+) -> None:
+    assert with_urllib(web.url + "/to/status/404") == 404
+    (tmp_path / "file").write_text("secret")
+    for url in (f"file://{tmp_path}/file", "data:,secret"):
+        with urllib.request.urlopen(url) as response:
+            assert response.read() == b"secret"
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(web.url, b"data")
+    raised.value.close()
+    for bad in ("no url", "gopher://shop", "http://[bad"):
+        with pytest.raises((ValueError, urllib.error.URLError)):
+            urllib.request.urlopen(bad)
+    peer = f"http 127.0.0.1:{web.port}"
+    assert calls() == [f"{peer} GET 404 404", f"{peer} POST 501 501"]
+
+
+def test_botocore_is_counted_by_whom_it_asks(web: HttpServer, calls: Calls) -> None:
+    session = botocore.session.Session()
+    session.set_credentials("none", "none")
+    client = session.create_client("s3", "eu-west-1", endpoint_url=web.url)
+    client.get_object(Bucket="secret", Key="secret")["Body"].read()
+    client.close()
+    assert calls() == [f"http 127.0.0.1:{web.port} GET 200"]
+
+
 @pytest.mark.parametrize(
     ("client", "raised", "counted"),
     [
@@ -96,6 +139,7 @@ def test_a_redirect_is_a_request_of_its_own(
         (with_httpx, httpx.ConnectError, "ConnectError"),
         (with_httpx_async, httpx.ConnectError, "ConnectError"),
         (with_aiohttp, aiohttp.ClientConnectorError, "ClientConnectorError"),
+        (with_urllib, urllib.error.URLError, "ConnectionRefusedError"),
     ],
 )
 def test_a_refused_connection_is_an_error_and_passes_through(
@@ -115,6 +159,7 @@ def test_a_refused_connection_is_an_error_and_passes_through(
         (with_httpx, httpx.ReadTimeout, "ReadTimeout"),
         (with_httpx_async, httpx.ReadTimeout, "ReadTimeout"),
         (with_aiohttp, aiohttp.SocketTimeoutError, "SocketTimeoutError"),
+        (with_urllib, TimeoutError, "TimeoutError"),
     ],
 )
 def test_a_timeout_is_an_error(

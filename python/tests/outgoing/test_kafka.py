@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import warnings
 from typing import Iterator
 
+import aiokafka
+import aiokafka.errors
 import confluent_kafka
 import pytest
 
@@ -62,6 +65,23 @@ def test_kafka_pythons_producer_counts_what_was_delivered(cluster: str, calls: C
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
     assert calls() == [f"messaging {cluster} kafka orders send"]
+
+
+def test_aiokafkas_producer_counts_what_was_delivered(cluster: str, calls: Calls) -> None:
+    async def send() -> None:
+        async with aiokafka.AIOKafkaProducer(bootstrap_servers=cluster) as producer:
+            told = await producer.send_and_wait("orders", b"secret")
+            assert told.topic == "orders"
+            assert (await (await producer.send(topic="orders", value=b"secret"))).offset >= 0
+            batch = producer.create_batch()
+            batch.append(key=None, value=b"secret", timestamp=None)
+            await (await producer.send_batch(batch, "orders", partition=0))
+            with pytest.raises(aiokafka.errors.MessageSizeTooLargeError):
+                await producer.send("orders", b"x" * (1 << 21))
+
+    asyncio.run(send())
+    call = f"messaging {cluster} kafka orders send"
+    assert calls() == [call, call, call, f"{call} MessageSizeTooLargeError"]
 
 
 @pytest.mark.parametrize(

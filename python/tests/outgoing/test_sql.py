@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,52 @@ def test_errors_of_psycopg_are_counted_by_type_and_pass_through(
         f"{p} SELECT QueryCanceled",
         f"{p} SELECT AdminShutdown",
         f"{peer(port)} CONNECT OperationalError",
+    ])
+
+
+def test_copying_is_one_operation_as_long_as_its_block(postgres: int, calls: Calls) -> None:
+    with psycopg.connect(dsn(postgres), autocommit=True) as connection:
+        cursor = connection.execute("CREATE TEMP TABLE t (a int)")
+        with cursor.copy("COPY t FROM STDIN") as copy:
+            for row in range(3):
+                copy.write_row((row,))
+        assert cursor.rowcount == 3
+        with cursor.copy(statement="COPY t TO STDOUT") as copy:
+            assert len(list(copy.rows())) == 3
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            with cursor.copy("COPY t FROM STDIN") as copy:
+                copy.write("no number\n")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            with cursor.copy("COPY nowhere TO STDOUT"):
+                pass
+        with pytest.raises(ZeroDivisionError):
+            with cursor.copy("COPY t FROM STDIN") as copy:
+                copy.write(str(1 / 0))
+
+    async def ask() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn(postgres)) as connection:
+            async with connection.cursor() as cursor:
+                async with cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
+                    assert [row async for row in copy.rows()] == [("1",)]
+                with pytest.raises(psycopg.errors.UndefinedTable):
+                    async with cursor.copy("COPY nowhere TO STDOUT"):
+                        pass
+
+    asyncio.run(ask())
+    with psycopg2.connect(dsn(postgres)) as connection2, connection2.cursor() as cursor2:
+        cursor2.execute("CREATE TEMP TABLE t (a int)")
+        cursor2.copy_from(io.StringIO("1\n2\n"), "t")
+        cursor2.copy_expert("COPY t TO STDOUT", out := io.StringIO())
+        assert out.getvalue() == "1\n2\n"
+    connection2.close()
+    p = peer(postgres)
+    assert calls() == sorted([
+        *[f"{p} CONNECT"] * 3,
+        *[f"{p} CREATE"] * 2,
+        *[f"{p} COPY"] * 5,
+        f"{p} COPY InvalidTextRepresentation",
+        *[f"{p} COPY UndefinedTable"] * 2,
+        f"{p} COPY ZeroDivisionError",
     ])
 
 
