@@ -94,12 +94,11 @@ def _by_connexion(default_mimetype: str) -> Callable[[Any], Any]:
 def _plain_response(returned: Any, mimetype: str) -> Response:
     """A response of a body, or of a tuple of body, status and headers, in one of the ways that
     Flask takes."""
-    parts = list(returned) if isinstance(returned, tuple) else [returned]
-    body = parts[0] if parts else None
+    body, *rest = returned if isinstance(returned, tuple) and returned else (returned,)
     if isinstance(body, Response):
-        return current_app.make_response(tuple(parts) if len(parts) > 1 else body)
+        return current_app.make_response((body, *rest) if rest else body)
     if not isinstance(body, (str, bytes)):
         body = "" if body is None else json.dumps(body)
-    response = current_app.make_response((body, *parts[1:]))
+    response = current_app.make_response((body, *rest) if rest else body)
     response.mimetype = mimetype
     return response
