@@ -17,7 +17,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterable
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Type, Union
 
 from flask import Flask, Response, current_app, make_response, request
 from werkzeug.serving import is_running_from_reloader
@@ -27,7 +27,7 @@ from . import registry as registries
 from .exposition import choose_encoder
 from .flask_request import DEFAULT_GROUP, PATH, UNMATCHED, Group, Labels, RequestMetrics
 from .flask_view import F, Tracked, ViewMetric, marks
-from .metrics import Counter, Gauge, Histogram, Summary
+from .metrics import Counter, Gauge, Histogram, MetricWrapperBase, Summary
 from .registry import CollectorRegistry
 
 __all__ = ("NO_PREFIX", "UNMATCHED", "PrometheusMetrics")
@@ -87,7 +87,6 @@ class PrometheusMetrics:
         share = getattr(self.registry, "share", None)
         if share is not None:
             share()
-        self._registrar = self._make_registrar()
         if kwargs.get("static_labels"):
             _warn_deprecated("The `static_labels` argument", "default_labels")
             for key, value in kwargs["static_labels"].items():
@@ -102,10 +101,6 @@ class PrometheusMetrics:
         self.exclude_user_defaults = exclude_user_defaults
         if app is not None:
             self.init_app(app)
-
-    def _make_registrar(self) -> Any:
-        """Where metrics are registered: the registry, or what is in front of it."""
-        return self.registry
 
     @classmethod
     def for_app_factory(cls, **kwargs: Any) -> PrometheusMetrics:
@@ -197,7 +192,7 @@ class PrometheusMetrics:
             return
         RequestMetrics(
             app,
-            registry=self._registrar,
+            make=self._make_metric,
             prefix=prefix,
             group=Group(group_by or PATH),
             labels=self._default_labels,
@@ -346,13 +341,13 @@ class PrometheusMetrics:
         names = list(labels) if labelnames is None else list(labelnames)
         if labelnames and labelvalues:
             labels = dict(zip(names, labelvalues))
-        gauge = Gauge(
-            name, description, names, registry=self._registrar, multiprocess_mode="max"
+        gauge: Any = self._make_metric(
+            Gauge, name, description, names, multiprocess_mode="max"
         )
         if labels:
             gauge = gauge.labels(**labels)
         gauge.set(1)
-        return gauge
+        return gauge  # type: ignore[no-any-return]
 
     def _track(
         self,
@@ -366,12 +361,24 @@ class PrometheusMetrics:
         if labels is not None and not isinstance(labels, dict):
             raise TypeError("labels needs to be a dictionary of {labelname: callable}")
         all_labels = Labels({**(labels or {}), **self._default_labels})
-        metric = tracked.metric_type(
-            name, description, labelnames=all_labels.names, registry=self._registrar, **kwargs
+        metric = self._make_metric(
+            tracked.metric_type, name, description, all_labels.names, **kwargs
         )
         if has_initial_value and all_labels.names and all_labels.are_static:
             all_labels.child(metric, None)
         return ViewMetric(tracked, metric, all_labels, self._convert, self._is_view_excluded)
+
+    def _make_metric(
+        self,
+        metric_type: Type[MetricWrapperBase],
+        name: str,
+        description: str,
+        labelnames: Iterable[str],
+        **kwargs: Any,
+    ) -> Any:
+        return metric_type(
+            name, description, labelnames=labelnames, registry=self.registry, **kwargs
+        )
 
     def _convert(self, response: Any) -> Any:
         # Looked up late: `init_app` of a subclass may bring another.

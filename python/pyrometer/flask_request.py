@@ -128,14 +128,14 @@ class _Cells(NamedTuple):
 class RequestMetrics:
     """The default metrics of one application.
 
-    registry: where the metrics are registered.
-    is_excluded: whether the request of a path is not measured; none if no path is excluded.
+    make: makes a metric of a type, a name, a help text, label names and what else the type takes.
+    is_excluded: whether requests of a path are not measured.
     """
 
     def __init__(
         self,
         app: Flask,
-        registry: Any,
+        make: Callable[..., Any],
         prefix: str,
         group: Group,
         labels: dict[str, Any],
@@ -153,25 +153,25 @@ class RequestMetrics:
         more: dict[str, Any] = {}
         if latency_as_histogram and buckets is not None:
             more["buckets"] = list(buckets)
-        self._duration: Any = (Histogram if latency_as_histogram else Summary)(
+        self._duration = make(
+            Histogram if latency_as_histogram else Summary,
             f"{prefix}http_request_duration_seconds",
             "Flask HTTP request duration in seconds",
             (*own, *self._labels.names),
-            registry=registry,
             **more,
         )
         labelnames = ("method", "status", *self._labels.names)
-        self._total = Counter(
+        self._total = make(
+            Counter,
             f"{prefix}http_request_total",
             "Total number of HTTP requests",
             labelnames,
-            registry=registry,
         )
-        self._exceptions = Counter(
+        self._exceptions = make(
+            Counter,
             f"{prefix}http_request_exceptions_total",
             "Total number of HTTP requests which resulted in an exception",
             labelnames,
-            registry=registry,
         )
         # By method, group, status and texts of labels that are functions.
         self._known: dict[tuple[Any, ...], _Cells] = {}

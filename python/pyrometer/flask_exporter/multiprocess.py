@@ -9,38 +9,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Optional
+from collections.abc import Iterable
+from typing import Any, Optional, Type
 
 from flask import Flask
 
 from ..client.multiprocess import MultiProcessCollector
-from ..flask import PrometheusMetrics, default_registry
-from ..registry import CollectorRegistry, DuplicateTimeseries
-
-
-class _SumOfAll:
-    """In front of a registry: a name that is taken is no error, its counts add up.
-
-    Each instance of prometheus_flask_exporter's classes has a registry of its own, and what they
-    count meets in the files of the processes. Here it meets in shared memory.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    @property
-    def _number(self) -> Optional[int]:
-        return self._registry._number
-
-    def register(self, collector: Any) -> None:
-        try:
-            self._registry.register(collector)
-        except DuplicateTimeseries:
-            number = self._number
-            if number is None:
-                # No shared memory: two metrics of one name could not be told apart.
-                raise
-            collector._share(number)
+from ..flask import PrometheusMetrics
+from ..flask_request import logger
+from ..metrics import MetricWrapperBase
+from ..registry import DuplicateTimeseries
 
 
 class MultiprocessPrometheusMetrics(PrometheusMetrics):
@@ -56,11 +34,31 @@ class MultiprocessPrometheusMetrics(PrometheusMetrics):
         self._is_registry_given = registry is not None
         if registry is not None:
             MultiProcessCollector(registry)
-        # Subclasses serve by what they do after this.
         super().__init__(app=app, path=None, registry=registry, **kwargs)
 
-    def _make_registrar(self) -> Any:
-        return self.registry if self._is_registry_given else _SumOfAll(self.registry)
+    def _make_metric(
+        self,
+        metric_type: Type[MetricWrapperBase],
+        name: str,
+        description: str,
+        labelnames: Iterable[str],
+        **kwargs: Any,
+    ) -> Any:
+        """A metric that all instances of a process share: each instance of
+        prometheus_flask_exporter's classes has a registry of its own, and what they count meets
+        in files."""
+        names = tuple(labelnames)
+        try:
+            return super()._make_metric(metric_type, name, description, names, **kwargs)
+        except DuplicateTimeseries as error:
+            if self._is_registry_given:
+                raise
+            for duplicate in error.duplicates:
+                known: Any = self.registry._names_to_collectors.get(duplicate)
+                if type(known) is metric_type and known._labelnames == names:
+                    return known
+            logger.warning("%s is another metric's name: this one is not shown", name)
+            return metric_type(name, description, labelnames=names, registry=None, **kwargs)
 
     def start_http_server(
         self,
