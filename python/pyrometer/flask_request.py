@@ -144,7 +144,11 @@ class RequestMetrics:
         is_excluded: Callable[[str], bool],
     ) -> None:
         self._group = group
-        own = ("method", group.label, "status")
+        group_label = group.label
+        if group_label in ("method", "status"):
+            logger.warning("%s is a label of its own: the group's is called group", group_label)
+            group_label = "group"
+        own = ("method", group_label, "status")
         taken = [name for name in labels if name in own]
         if taken:
             logger.warning("default_labels %s are labels of the default metrics already", taken)
