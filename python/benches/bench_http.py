@@ -3,8 +3,9 @@
 Prints one JSON object on the last line. ``*_us`` is added processor time per request in
 microseconds: the median over the rounds of the difference to the same application unmeasured,
 which runs in the same round. ``*_ratio`` is the rival's by ours. All have a label with the route.
+``flask`` is ``pyrometer.init``, ``flask_class`` the class that takes the place of the exporter's.
 
-    python benches/bench_http.py [--rounds N]
+    python benches/bench_http.py [--rounds N] [--only NAME]
 """
 
 from __future__ import annotations
@@ -47,6 +48,17 @@ def flask_runs() -> list[Run]:
     pyrometer.init(ours)
     registry = prometheus_client.CollectorRegistry()
     PrometheusMetrics(rival, group_by="url_rule", registry=registry)
+    return [wsgi_run(app.wsgi_app) for app in (bare, ours, rival)]
+
+
+def flask_class_runs() -> list[Run]:
+    from prometheus_flask_exporter import PrometheusMetrics as Rival
+
+    from pyrometer.flask import PrometheusMetrics
+
+    ours, rival, bare = flask_app(), flask_app(), flask_app()
+    PrometheusMetrics(ours, registry=pyrometer.CollectorRegistry())
+    Rival(rival, group_by="url_rule", registry=prometheus_client.CollectorRegistry())
     return [wsgi_run(app.wsgi_app) for app in (bare, ours, rival)]
 
 
@@ -178,23 +190,28 @@ def measure(runs: list[Run], rounds: int) -> tuple[float, float, float]:
     return statistics.median(bare), statistics.median(ours), statistics.median(rival)
 
 
+RUNS: dict[str, Callable[[], list[Run]]] = {
+    "flask": flask_runs,
+    "flask_class": flask_class_runs,
+    "starlette": starlette_runs,
+    "fastapi": fastapi_runs,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", choices=RUNS)
+    options = parser.parse_args()
     figures: dict[str, float] = {}
-    for name, runs in (
-        ("flask", flask_runs()),
-        ("starlette", starlette_runs()),
-        ("fastapi", fastapi_runs()),
-    ):
-        bare, ours, rival = (value * 1e6 for value in measure(runs, rounds))
+    for name in [options.only] if options.only else RUNS:
+        bare, ours, rival = (value * 1e6 for value in measure(RUNS[name](), options.rounds))
         figures[f"{name}_bare_us"] = round(bare, 2)
         figures[f"{name}_us"] = round(ours, 2)
         figures[f"rival_{name}_us"] = round(rival, 2)
         figures[f"{name}_ratio"] = round(rival / ours, 2)
         print(
-            f"{name:10} bare {bare:6.1f} us   ours +{ours:5.2f}   rival +{rival:5.2f}",
+            f"{name:11} bare {bare:6.1f} us   ours +{ours:5.2f}   rival +{rival:5.2f}",
             file=sys.stderr,
         )
     print(json.dumps(figures))

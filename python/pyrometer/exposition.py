@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional
 from . import _core, wrapper
 from .metrics_core import Metric
 from .openmetrics import exposition as openmetrics
-from .registry import REGISTRY, CollectorRegistry, collect_in
+from .registry import REGISTRY, CollectorRegistry, collect_in, read_group
 from .utils import parse_version
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _write_shared(writer: _core.TextWriter, registry: CollectorRegistry, number:
     info, collectors = registry._contents()
     if info is not None:
         writer.metric(info)
-    reading = _core.read_group()
+    reading = read_group()
     for collector in collectors:
         shared = getattr(collector, "_shared_families", None)
         families = None if shared is None or wrapper._has_exemplars else shared()

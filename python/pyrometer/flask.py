@@ -13,37 +13,27 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 import threading
 import warnings
-from timeit import default_timer
-from typing import Any, Callable, Iterable, Optional, TypeVar, Union
+from collections.abc import Iterable
+from typing import Any, Callable, Optional, Type, Union
 
 from flask import Flask, Response, current_app, make_response, request
-from flask.views import MethodView
 from werkzeug.serving import is_running_from_reloader
 
 from . import __version__, _runtime
+from . import registry as registries
 from .exposition import choose_encoder
-from .flask_request import (
-    DEFAULT_GROUP,
-    PATH,
-    UNMATCHED,
-    Group,
-    Labels,
-    RequestMetrics,
-    Tracked,
-    quietly,
-)
-from .metrics import Counter, Gauge, Histogram, Summary
+from .flask_request import DEFAULT_GROUP, PATH, UNMATCHED, Group, Labels, RequestMetrics
+from .flask_view import F, Tracked, ViewMetric, marks
+from .metrics import Counter, Gauge, Histogram, MetricWrapperBase, Summary
 from .registry import CollectorRegistry
 
 __all__ = ("NO_PREFIX", "UNMATCHED", "PrometheusMetrics")
 
 NO_PREFIX = "#no_prefix"
 """As ``defaults_prefix``: the default metrics have no prefix. Not a legal name on purpose."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-_GroupBy = Union[str, Callable[[Any], Any]]
 
 
 class PrometheusMetrics:
@@ -93,13 +83,8 @@ class PrometheusMetrics:
         self._metrics_decorator = metrics_decorator
         self.buckets = buckets
         self.version = __version__
-        if registry is None:
-            # Looked up late: a test may have replaced it.
-            from . import REGISTRY
-
-            registry = REGISTRY
-        self.registry: CollectorRegistry = registry
-        share = getattr(registry, "share", None)
+        self.registry: CollectorRegistry = default_registry() if registry is None else registry
+        share = getattr(self.registry, "share", None)
         if share is not None:
             share()
         if kwargs.get("static_labels"):
@@ -207,13 +192,13 @@ class PrometheusMetrics:
             return
         RequestMetrics(
             app,
-            registry=self.registry,
+            make=self._make_metric,
             prefix=prefix,
             group=Group(group_by or PATH),
-            labels=Labels(self._default_labels),
+            labels=self._default_labels,
             buckets=buckets,
             latency_as_histogram=latency_as_histogram,
-            is_excluded=self._is_excluded,
+            is_excluded=self._is_path_excluded,
         )
 
     def register_default(self, *metric_wrappers: Callable[[F], F], **kwargs: Any) -> None:
@@ -312,12 +297,12 @@ class PrometheusMetrics:
     @staticmethod
     def do_not_track() -> Callable[[F], F]:
         """A decorator that keeps a view out of the default metrics."""
-        return _marks("prom_do_not_track")
+        return marks("prom_do_not_track")
 
     @staticmethod
     def exclude_all_metrics() -> Callable[[F], F]:
         """A decorator that keeps a view out of all metrics."""
-        return _marks("prom_exclude_all")
+        return marks("prom_exclude_all")
 
     def info(
         self,
@@ -356,11 +341,13 @@ class PrometheusMetrics:
         names = list(labels) if labelnames is None else list(labelnames)
         if labelnames and labelvalues:
             labels = dict(zip(names, labelvalues))
-        gauge = Gauge(name, description, names, registry=self.registry, multiprocess_mode="max")
+        gauge: Any = self._make_metric(
+            Gauge, name, description, names, multiprocess_mode="max"
+        )
         if labels:
             gauge = gauge.labels(**labels)
         gauge.set(1)
-        return gauge
+        return gauge  # type: ignore[no-any-return]
 
     def _track(
         self,
@@ -374,100 +361,48 @@ class PrometheusMetrics:
         if labels is not None and not isinstance(labels, dict):
             raise TypeError("labels needs to be a dictionary of {labelname: callable}")
         all_labels = Labels({**(labels or {}), **self._default_labels})
-        metric = tracked.metric_type(
-            name, description, labelnames=all_labels.names, registry=self.registry, **kwargs
+        metric = self._make_metric(
+            tracked.metric_type, name, description, all_labels.names, **kwargs
         )
         if has_initial_value and all_labels.names and all_labels.are_static:
-            metric.labels(**all_labels.values(None))
+            all_labels.child(metric, None)
+        return ViewMetric(tracked, metric, all_labels, self._convert, self._is_view_excluded)
 
-        def decorator(f: F) -> F:
-            @functools.wraps(f)
-            def tracked_view(*args: Any, **kwargs: Any) -> Any:
-                if self.exclude_user_defaults and self._is_excluded():
-                    return f(*args, **kwargs)
-                return self._call(f, args, kwargs, metric, all_labels, tracked)
-
-            return tracked_view  # type: ignore[return-value]
-
-        return decorator
-
-    def _call(
+    def _make_metric(
         self,
-        f: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
-        parent: Any,
-        labels: Labels,
-        tracked: Tracked,
+        metric_type: Type[MetricWrapperBase],
+        name: str,
+        description: str,
+        labelnames: Iterable[str],
+        **kwargs: Any,
     ) -> Any:
-        metric = None
-        if tracked.before:
-            metric = quietly(labels.child, parent, None)
-            if metric is not None:
-                tracked.before(metric)
-        started = default_timer()
-        exception: Optional[BaseException] = None
-        try:
-            try:
-                response = current_app.ensure_sync(f)(*args, **kwargs)
-            except Exception as error:
-                # The application may make a response of it.
-                response = current_app.handle_user_exception(error)
-        except Exception as error:
-            exception = error
-            response = make_response(f"Exception: {error}", 500)
-        except BaseException:
-            # The worker is stopped or the client is gone: nothing is in progress any more.
-            if tracked.before and metric is not None:
-                tracked.after(metric, 0.0)
-            raise
-        seconds = max(default_timer() - started, 0)
-        if hasattr(request, "prom_exclude_all"):
-            if tracked.before and metric is not None:
-                tracked.after(metric, seconds)
-        else:
-            if metric is None and not tracked.before:
-                response = self._as_response(response, f)
-                metric = quietly(labels.child, parent, response)
-            if metric is not None:
-                tracked.after(metric, seconds)
-        if exception is not None:
-            return current_app.handle_user_exception(exception)  # type: ignore[arg-type]
-        return response
+        return metric_type(
+            name, description, labelnames=labelnames, registry=self.registry, **kwargs
+        )
 
-    def _as_response(self, response: Any, f: Callable[..., Any]) -> Any:
-        """A response that label functions can look at, if ``f`` is what Flask calls: what an
-        inner function returns is for its caller alone."""
-        if isinstance(response, Response) or not request.endpoint:
-            return response
-        view: Any = current_app.view_functions.get(request.endpoint)
-        while view is not None and view is not f:
-            inner = getattr(view, "__wrapped__", None)
-            if inner is None:
-                break
-            view = inner
-        view_class = getattr(view, "view_class", None)
-        is_method_view = isinstance(view_class, type) and issubclass(view_class, MethodView)
-        return self._response_converter(response) if view is f or is_method_view else response
+    def _convert(self, response: Any) -> Any:
+        # Looked up late: `init_app` of a subclass may bring another.
+        return self._response_converter(response)
 
-    def _is_excluded(self) -> bool:
+    def _is_path_excluded(self, path: str) -> bool:
         patterns = self.excluded_paths
-        return patterns is not None and any(one.match(request.path) for one in patterns)
+        return patterns is not None and any(one.match(path) for one in patterns)
+
+    def _is_view_excluded(self) -> bool:
+        return self.exclude_user_defaults and self._is_path_excluded(request.path)
 
     def _app(self, app: Optional[Flask]) -> Flask:
         return app or self.app or current_app
 
 
-def _marks(attribute: str) -> Callable[[F], F]:
-    def decorator(f: F) -> F:
-        @functools.wraps(f)
-        def marking_view(*args: Any, **kwargs: Any) -> Any:
-            setattr(request, attribute, True)
-            return f(*args, **kwargs)
-
-        return marking_view  # type: ignore[return-value]
-
-    return decorator
+def default_registry() -> CollectorRegistry:
+    """The default registry; looked up late, since a test may have put another in its place: here,
+    or where ``prometheus_client`` has it."""
+    for place in (f"{__package__}.client", __package__):
+        registry: Optional[CollectorRegistry] = getattr(sys.modules.get(place), "REGISTRY", None)
+        if registry is not None and registry is not registries.REGISTRY:
+            return registry
+    return registries.REGISTRY
 
 
 def _warn_deprecated(what: str, instead: str) -> None:

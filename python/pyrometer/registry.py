@@ -7,7 +7,7 @@ import weakref
 from threading import Lock
 from typing import Any, Iterable, Iterator, Optional, Protocol
 
-from . import _core
+from . import _core, _runtime
 from .metrics_core import Metric
 
 # What a family's samples are called, by type: two collectors may not share one of these.
@@ -140,7 +140,7 @@ class CollectorRegistry:
             for collector in collectors:
                 yield from collector.collect()
             return
-        reading = _core.read_group()
+        reading = read_group()
         for collector in collectors:
             yield from collect_in(collector, reading)
         yield from self._metrics_of_others(reading)
@@ -226,6 +226,13 @@ def know(number: int, name: str) -> None:
     _known_here.add((number, name))
 
 
+def read_group() -> _core.Reading:
+    """The service's sum. A process that only exposes, and has no metric of its own, belongs to
+    the service from here on: before, there is nothing that it could read."""
+    _runtime.start()
+    return _core.read_group()
+
+
 def collect_in(collector: Any, reading: _core.Reading) -> Iterable[Metric]:
     """What a collector yields as part of a service of several processes."""
     of_group = getattr(collector, "_collect_group", None)
@@ -278,7 +285,7 @@ class RestrictedRegistry:
                     collectors[collector] = None
         if info is not None:
             yield info
-        reading = None if registry._number is None else _core.read_group()
+        reading = None if registry._number is None else read_group()
         for collector in collectors:
             metrics = collector.collect() if reading is None else collect_in(collector, reading)
             yield from self._restrict(metrics)

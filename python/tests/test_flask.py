@@ -6,18 +6,22 @@ Each case builds the same application for both, sends the same requests, and com
 
 from __future__ import annotations
 
+import functools
+import os
 import re
-from typing import Any, Callable
+from http import HTTPStatus
+from typing import Any, Callable, Iterator
 
 import flask
 import prometheus_client
 import prometheus_flask_exporter
 import pytest
-from flask import Flask, abort, request
+from flask import Blueprint, Flask, Response, abort, request, stream_with_context
 from flask.views import MethodView
 
 import pyrometer
 import pyrometer.flask
+import pyrometer.flask_request
 
 Build = Callable[[Any, Any, Any], Flask]
 
@@ -59,6 +63,9 @@ REQUESTS = [
     ("GET", "/broken"),
     ("GET", "/teapot"),
     ("GET", "/inner"),
+    ("GET", "/stream"),
+    ("GET", "/outer/inner/9"),
+    ("GET", "/outer/quiet"),
     ("GET", "/metrics"),
 ]
 
@@ -226,6 +233,148 @@ def build_two_apps(m: Any, p: Any, registry: Any) -> Flask:
     return app
 
 
+def build_propagating(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+    app.testing = True
+    metrics = m.PrometheusMetrics(app, group_by="path", registry=registry)
+    labels = {"status": lambda r: r.status_code}
+    metrics.register_default(metrics.histogram("views", "help", labels=labels), app=app)
+    return app
+
+
+def build_late_failure(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+
+    # Runs after what is registered later.
+    @app.after_request
+    def fails(response: Response) -> Response:
+        if request.path == "/teapot":
+            raise ValueError("on purpose")
+        return response
+
+    m.PrometheusMetrics(app, group_by="path", registry=registry)
+    return app
+
+
+def build_answered_before(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+
+    @app.before_request
+    def answers() -> Any:
+        return ("not today", 503) if request.path == "/" else None
+
+    m.PrometheusMetrics(app, group_by="path", registry=registry)
+    return app
+
+
+def build_blueprints(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+    metrics = m.PrometheusMetrics.for_app_factory(group_by="endpoint", registry=registry)
+    outer = Blueprint("outer", "outer", url_prefix="/outer")
+    inner = Blueprint("inner", "inner", url_prefix="/inner")
+
+    @inner.route("/<int:number>")
+    @metrics.counter("inner_count", "help", labels={"endpoint": lambda: request.endpoint})
+    def item(number: int) -> str:
+        return str(number)
+
+    @outer.route("/quiet")
+    @metrics.do_not_track()
+    @metrics.gauge("quiet_running", "help", labels={"a": 1})
+    def quiet() -> str:
+        return "quiet"
+
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    metrics.init_app(app)
+    return app
+
+
+def build_streaming(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+    metrics = m.PrometheusMetrics(app, group_by="path", registry=registry)
+
+    @app.route("/stream")
+    @metrics.summary("streams", "help", labels={"streamed": lambda r: r.is_streamed})
+    @metrics.gauge("streams_running", "help")
+    def stream() -> Response:
+        def parts() -> Iterator[str]:
+            yield "a" * 5
+            yield request.path
+
+        return Response(stream_with_context(parts()), status=HTTPStatus.ACCEPTED)
+
+    return app
+
+
+def build_label_functions(m: Any, p: Any, registry: Any) -> Flask:
+    def second(first: Any, response: Any) -> Any:
+        return f"{first}{response.status_code}"
+
+    labels = {
+        "none": lambda: "none",
+        "one": lambda r: r.status_code,
+        "default": lambda r=None: r.mimetype,
+        "rest": lambda *rest: len(rest),
+        "part": functools.partial(second, "s"),
+        "number": 7,
+        "nothing": None,
+    }
+    app = app_with_routes()
+    metrics = m.PrometheusMetrics(
+        app, group_by="path", registry=registry, default_labels=dict(labels)
+    )
+    metrics.register_default(metrics.counter("calls", "help", labels={"one": "overridden"}))
+    return app
+
+
+def build_late_defaults(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+    metrics = m.PrometheusMetrics(app, export_defaults=False, path=None, registry=registry)
+    metrics.export_defaults(group_by="endpoint", latency_as_histogram=False, prefix="late")
+    # Once is enough.
+    metrics.export_defaults(group_by="endpoint", prefix="late")
+    metrics.register_endpoint("/metrics")
+    return app
+
+
+def build_two_on_one(m: Any, p: Any, registry: Any) -> Flask:
+    app = app_with_routes()
+    for prefix in ("first", "second"):
+        m.PrometheusMetrics(
+            app,
+            path="/metrics" if prefix == "first" else None,
+            group_by="path",
+            defaults_prefix=prefix,
+            registry=registry,
+        )
+    return app
+
+
+def build_guarded(m: Any, p: Any, registry: Any) -> Flask:
+    def guard(view: Any) -> Any:
+        @functools.wraps(view)
+        def guarded() -> Any:
+            text, status, headers = view()
+            return text, status, {**headers, "X-Guard": "seen"}
+
+        return guarded
+
+    app = app_with_routes()
+    metrics = m.PrometheusMetrics(
+        app,
+        group_by="path",
+        metrics_decorator=guard,
+        excluded_paths=["/item", r".*pot"],
+        exclude_user_defaults=False,
+        registry=registry,
+    )
+    metrics.register_default(
+        metrics.counter("user_calls", "help", labels={"path": lambda: request.path})
+    )
+    return app
+
+
 BUILDS = [value for name, value in sorted(globals().items()) if name.startswith("build_")]
 
 
@@ -239,9 +388,15 @@ def play(build: Build, package: Any, module: Any) -> list[str]:
         # What matches no route is grouped otherwise on purpose, and tested below.
         if not routes.test(path, method):
             continue
-        response = client.open(path, method=method)
+        try:
+            response = client.open(path, method=method)
+        except ValueError as error:
+            answers.append(f"{method} {path}: {error!r}")
+            continue
         if path != "/metrics":
             answers.append(f"{method} {path}: {response.status_code} {response.data!r}")
+        else:
+            answers.append(f"{response.status_code} {response.headers.get('X-Guard')}")
     text = client.get("/prom" if "/prom" in str(app.url_map) else "/metrics").text
     return answers + [comparable(line) for line in text.splitlines() if "_created" not in line]
 
@@ -377,6 +532,228 @@ def test_a_view_may_be_left_by_an_exit() -> None:
     with pytest.raises(SystemExit):
         app.test_client().get("/")
     assert counts(app, "running") == {'a="b"': 0}
+
+
+def test_an_async_view_may_be_kept_out() -> None:
+    app = Flask("app")
+    metrics = pyrometer.flask.PrometheusMetrics(
+        app, registry=pyrometer.CollectorRegistry(), excluded_paths="/excluded"
+    )
+
+    @app.route("/quiet")
+    @metrics.do_not_track()
+    async def quiet() -> str:
+        return "quiet"
+
+    @app.route("/silent")
+    @metrics.exclude_all_metrics()
+    @metrics.counter("a", "help", labels={"b": "c"})
+    async def silent() -> str:
+        return "silent"
+
+    @app.route("/excluded")
+    @metrics.counter("b", "help")
+    async def excluded() -> str:
+        return "excluded"
+
+    for path in ("quiet", "silent", "excluded"):
+        assert app.test_client().get(f"/{path}").text == path
+    assert counts(app, "flask_http_request_total") == {}
+    assert counts(app, "a_total") == {'b="c"': 0}
+
+
+@pytest.mark.parametrize("is_excluded", [False, True])
+@pytest.mark.parametrize("testing", [False, True])
+def test_an_exception_reaches_the_application_as_it_was(is_excluded: bool, testing: bool) -> None:
+    app = Flask("app")
+    app.testing = testing
+    metrics = pyrometer.flask.PrometheusMetrics(app, registry=pyrometer.CollectorRegistry())
+    seen: list[BaseException] = []
+    flask.got_request_exception.connect(lambda _, exception: seen.append(exception), app, False)
+
+    @app.route("/")
+    @metrics.counter("a", "help", labels={"status": lambda r: r.status_code})
+    def index() -> str:
+        if is_excluded:
+            request.prom_exclude_all = True  # type: ignore[attr-defined]
+        raise ValueError("on purpose")
+
+    if testing:
+        with pytest.raises(ValueError, match="on purpose"):
+            app.test_client().get("/")
+    else:
+        assert app.test_client().get("/").status_code == 500
+    assert [repr(error) for error in seen] == ["ValueError('on purpose')"]
+    n = 0 if is_excluded else 1
+    total = counts(app, "flask_http_request_exceptions_total").values()
+    assert sum(total) == n
+    assert sum(counts(app, "flask_http_request_total").values()) == n
+    assert sum(counts(app, "flask_http_request_duration_seconds_count").values()) == n
+    assert counts(app, "a_total") == ({} if is_excluded else {'status="500"': 1})
+
+
+def test_an_error_handler_that_fails_too_is_the_one_that_is_told() -> None:
+    app = Flask("app")
+    metrics = pyrometer.flask.PrometheusMetrics(app, registry=pyrometer.CollectorRegistry())
+
+    @app.errorhandler(ValueError)
+    def translate(error: ValueError) -> Any:
+        raise KeyError("translated")
+
+    app.register_error_handler(KeyError, lambda error: (f"handled {error}", 502))
+
+    @app.route("/")
+    @metrics.counter("a", "help", labels={"status": lambda r: r.status_code})
+    def index() -> str:
+        raise ValueError("on purpose")
+
+    response = app.test_client().get("/")
+    assert (response.status_code, response.text) == (502, "handled 'translated'")
+    assert counts(app, "a_total") == {'status="500"': 1}
+
+
+@pytest.mark.parametrize("group_by", ["url_rule", "path", "endpoint", lambda req: "all"])
+def test_words_of_a_scanner_make_one_method(group_by: Any) -> None:
+    app = app_with_routes()
+    app.add_url_rule("/own", view_func=lambda: "own", methods=["PURGE"])
+    registry = pyrometer.CollectorRegistry()
+    pyrometer.flask.PrometheusMetrics(app, registry=registry, group_by=group_by)
+    client = app.test_client()
+    for n in range(50):
+        client.open("/", method=f"WORD{n}")
+    client.open("/own", method="PURGE")
+    client.open("/own", method="TRACE")
+    found = counts(app, "flask_http_request_total")
+    assert found == {
+        'method="_OTHER",status="405"': 50,
+        'method="PURGE",status="200"': 1,
+        'method="TRACE",status="405"': 1,
+    }
+
+
+def test_what_is_kept_at_hand_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyrometer.flask_request, "KNOWN_MAX", 3)
+    app = app_with_routes()
+    registry = pyrometer.CollectorRegistry()
+    pyrometer.flask.PrometheusMetrics(app, registry=registry, group_by="path")
+    client = app.test_client()
+    for _ in range(2):
+        for n in range(10):
+            client.get(f"/item/{n}")
+    found = counts(app, "flask_http_request_duration_seconds_count")
+    assert len(found) == 10 and set(found.values()) == {2}
+
+
+@pytest.mark.parametrize("forget", ["clear", "remove", "remove_by_labels"])
+def test_default_metrics_that_are_cleared_count_on(forget: str) -> None:
+    app = app_with_routes()
+    registry = pyrometer.CollectorRegistry()
+    pyrometer.flask.PrometheusMetrics(app, registry=registry)
+    client = app.test_client()
+    client.get("/")
+    client.get("/")
+    for name in ("flask_http_request_total", "flask_http_request_duration_seconds"):
+        metric = registry._names_to_collectors[name]
+        values = ("GET", "200") if "total" in name else ("GET", "/", "200")
+        if forget == "clear":
+            metric.clear()
+        elif forget == "remove":
+            metric.remove(*values)
+        else:
+            metric.remove_by_labels({"method": "GET"})
+    client.get("/")
+    assert counts(app, "flask_http_request_total") == {'method="GET",status="200"': 1}
+    found = counts(app, "flask_http_request_duration_seconds_count")
+    assert list(found.values()) == [1]
+
+
+def test_a_default_label_does_not_take_the_name_of_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = app_with_routes()
+    pyrometer.flask.PrometheusMetrics(
+        app,
+        registry=pyrometer.CollectorRegistry(),
+        default_labels={"status": lambda r: "mine", "zone": "b"},
+    )
+    app.test_client().get("/")
+    found = counts(app, "flask_http_request_total")
+    assert found == {'method="GET",status="200",zone="b"': 1}
+    assert "['status']" in caplog.text
+
+
+def test_a_group_does_not_take_the_name_of_another_label() -> None:
+    app = app_with_routes()
+    pyrometer.flask.PrometheusMetrics(
+        app, registry=pyrometer.CollectorRegistry(), group_by="method"
+    )
+    app.test_client().get("/")
+    found = counts(app, "flask_http_request_duration_seconds_count")
+    assert found == {'group="GET",method="GET",status="200"': 1}
+
+
+class Functions:
+    """Label functions that prometheus_flask_exporter takes for functions of a response."""
+
+    def bound(self) -> str:
+        return "bound"
+
+    def __call__(self) -> str:
+        return "called"
+
+
+def test_label_functions_are_called_with_what_they_take() -> None:
+    app = Flask("app")
+    metrics = pyrometer.flask.PrometheusMetrics(app, registry=pyrometer.CollectorRegistry())
+    labels = {"a": Functions().bound, "b": Functions(), "c": os.getpid, "d": type}
+
+    @app.route("/")
+    @metrics.counter("calls", "help", labels=labels)
+    def index() -> str:
+        return "fine"
+
+    app.test_client().get("/")
+    values = f'a="bound",b="called",c="{os.getpid()}",d="<class \'flask.wrappers.Response\'>"'
+    assert counts(app, "calls_total") == {values: 1}
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_served"),
+    [
+        ({}, True),
+        ({"WERKZEUG_RUN_MAIN": "true"}, False),
+        ({"WERKZEUG_RUN_MAIN": "true", "DEBUG_METRICS": "1"}, True),
+    ],
+)
+def test_the_reloader_is_not_asked_twice(
+    environment: dict[str, str], is_served: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("WERKZEUG_RUN_MAIN", "DEBUG_METRICS"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    answers = []
+    for module, package in (
+        (pyrometer.flask, pyrometer),
+        (prometheus_flask_exporter, prometheus_client),
+    ):
+        app = app_with_routes()
+        metrics = module.PrometheusMetrics(app, registry=package.CollectorRegistry())
+        answers.append(app.test_client().get("/metrics").status_code)
+        if environment.get("WERKZEUG_RUN_MAIN"):
+            # Neither listens: the port cannot be had.
+            metrics.start_http_server(-1)
+    assert answers == [200 if is_served else 404] * 2
+
+
+def test_a_registry_that_a_test_puts_in_the_clients_place_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import pyrometer.client
+
+    registry = pyrometer.CollectorRegistry()
+    monkeypatch.setattr(pyrometer.client, "REGISTRY", registry)
+    assert pyrometer.flask.PrometheusMetrics(app_with_routes()).registry is registry
 
 
 def test_flask_is_what_it_was() -> None:
