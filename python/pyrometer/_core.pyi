@@ -16,6 +16,7 @@ __all__ = [
     "GcCounters",
     "find_child",
     "read_group",
+    "read_joined",
     "format_value",
     "after_fork",
     "announce",
@@ -95,6 +96,11 @@ class Reading:
     def samples(
         self, registry: int, name: str, with_created: bool
     ) -> Optional[list[tuple[str, list[tuple[str, str]], float]]]: ...
+    def exemplars(
+        self, registry: int, name: str
+    ) -> list[
+        tuple[str, list[tuple[str, str]], list[tuple[str, str]], float, Optional[float]]
+    ]: ...
     def damaged(self) -> list[str]: ...
 
 @final
@@ -115,6 +121,7 @@ class GcCounters:
 
 def find_child(children: dict[tuple[str, ...], Any], label_values: tuple[object, ...]) -> Any: ...
 def read_group() -> Reading: ...
+def read_joined(outside: Optional[int], groups: Sequence[str]) -> Reading: ...
 def format_value(value: float) -> str: ...
 def after_fork() -> None: ...
 def announce(

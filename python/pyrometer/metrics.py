@@ -17,7 +17,7 @@ from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Excep
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample
 from .utils import INF, floatToGoString
-from .wrapper import MetricWrapperBase, _forget_series
+from .wrapper import MetricWrapperBase, _forget_series, cell
 
 __all__ = (
     "Counter",
@@ -88,8 +88,8 @@ class Counter(MetricWrapperBase):
         return ExceptionCounter(self, exception)
 
     @property
-    def _value(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _value(self) -> Any:
+        return cell(self._series, 0)
 
     @property
     def _created(self) -> float:
@@ -222,8 +222,8 @@ class Gauge(MetricWrapperBase):
         (self._parent or self)._has_functions = True
 
     @property
-    def _value(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _value(self) -> Any:
+        return cell(self._series, 0)
 
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("", {}, self._series.get(0)),)
@@ -253,12 +253,12 @@ class Summary(MetricWrapperBase):
         return Timer(self, "observe")
 
     @property
-    def _count(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _count(self) -> Any:
+        return cell(self._series, 0)
 
     @property
-    def _sum(self) -> _core.Cell:
-        return _core.Cell(self._series, 1)
+    def _sum(self) -> Any:
+        return cell(self._series, 1)
 
     @property
     def _created(self) -> float:
@@ -337,12 +337,12 @@ class Histogram(MetricWrapperBase):
         return Timer(self, "observe")
 
     @property
-    def _sum(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _sum(self) -> Any:
+        return cell(self._series, 0)
 
     @property
-    def _buckets(self) -> list[_core.Cell]:
-        return [_core.Cell(self._series, 1 + place) for place in range(len(self._upper_bounds))]
+    def _buckets(self) -> list[Any]:
+        return [cell(self._series, 1 + place) for place in range(len(self._upper_bounds))]
 
     @property
     def _created(self) -> float:
@@ -466,7 +466,8 @@ class Enum(MetricWrapperBase):
 
     def _metric_init(self) -> None:
         self._value = 0
-        self._series = self._new_series()
+        # No number that a `ValueClass` could keep.
+        self._series = self._family.series(self._labelvalues, time.time())
         # Not `set_state`: a state that nobody has set must not win over one that somebody has.
         _core.Cell(self._series, 0).set(1)
 

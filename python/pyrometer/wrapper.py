@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVar
+import types
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVar, cast
 
-from . import _core, _runtime
+from . import _core, _runtime, multiprocess_mode
 from .metrics_core import Metric
-from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know
+from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know, samples_of_group
 from .samples import Exemplar, Sample
 from .validation import _validate_exemplar, _validate_labelnames, _validate_metric_name
 
@@ -23,19 +25,22 @@ def use_created() -> bool:
     return metrics._use_created
 
 
-# Whether any exemplar was ever kept: looking for them costs a walk over all children.
-_has_exemplars = False
-
 # Tells a child, while it is made, whose child it is. Children are made through the public
 # constructor (a subclass may have its own), which has no place to say it.
 _making = threading.local()
 
 
 def _make_exemplar(labels: dict[str, str], amount: float) -> Exemplar:
-    global _has_exemplars
     _validate_exemplar(labels)
-    _has_exemplars = True
     return Exemplar(labels, amount, time.time())
+
+
+def cell(series: Any, index: int) -> Any:
+    """One number of a label set, as prometheus_client's metrics have it."""
+    if isinstance(series, _core.Series):
+        return _core.Cell(series, index)
+    # A `ValueSeries`, whose numbers are somebody's own.
+    return series.values[index]
 
 
 def _build_full_name(
@@ -60,6 +65,8 @@ class MetricWrapperBase:
     _reserved_labelnames: Sequence[str] = ()
     # Set when a child is driven by a function: the cells then do not tell its value.
     _has_functions = False
+    # Set when numbers are in files that `MultiProcessCollector` reads.
+    _has_files = False
 
     def __init__(
         self,
@@ -95,6 +102,8 @@ class MetricWrapperBase:
             # are then made where they belong.
             registry.register(self)  # type: ignore[union-attr]
             is_registered = False
+        if parent is None:
+            self._join_mode()
         if self._is_observable():
             self._metric_init()
         if is_registered:
@@ -138,6 +147,7 @@ class MetricWrapperBase:
             raise ValueError(
                 f"Incorrect label count (expected {len(self._labelnames)}, got {labelvalues})"
             )
+        self._warn_of_files("Removal of")
         with self._lock:
             _forget(self._metrics.pop(tuple(str(value) for value in labelvalues), None))
 
@@ -151,6 +161,7 @@ class MetricWrapperBase:
         unknown = [name for name in labels if name not in self._labelnames]
         if unknown:
             raise ValueError(f"Unknown label names: {unknown}; expected {self._labelnames}")
+        self._warn_of_files("Removal of")
         wanted = {self._labelnames.index(name): str(value) for name, value in labels.items()}
         with self._lock:
             for values in list(self._metrics):
@@ -161,6 +172,7 @@ class MetricWrapperBase:
         """Forgets all children."""
         if not self._labelnames:
             return
+        self._warn_of_files("Clearing")
         with self._lock:
             children, self._metrics = self._metrics, {}
         for child in children.values():
@@ -245,7 +257,49 @@ class MetricWrapperBase:
         )
 
     def _new_series(self) -> _core.Series:
-        return self._family.series(self._labelvalues, time.time())
+        value_class = _chosen_value_class()
+        if value_class is None:
+            return self._family.series(self._labelvalues, time.time())
+        return self._new_value_series(value_class)
+
+    def _new_value_series(self, value_class: Any) -> _core.Series:
+        from .client.value_series import ValueSeries
+
+        series = ValueSeries(self, value_class)
+        # Not in the group's cells, as the values of functions.
+        self.__dict__["_child_samples"] = types.MethodType(type(self)._child_samples, self)
+        owner = self._parent or self
+        owner._has_functions = True
+        owner._has_files = owner._has_files or getattr(value_class, "_multiprocess", False)
+        return cast(_core.Series, series)
+
+    def _warn_of_files(self, what: str) -> None:
+        if self._has_files:
+            import warnings
+
+            warnings.warn(
+                f"{what} labels has not been implemented in multi-process mode yet.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _join_mode(self) -> None:
+        """Lets a metric outside the default registry count for the sum of prometheus_client's
+        multi-process mode, where that is on."""
+        folder = multiprocess_mode.folder()
+        if folder is None or not _core.is_enabled():
+            return
+        if self._family.registry is None:
+            self._begin_sharing(multiprocess_mode.outside_number(folder))
+        if _chosen_value_class() is None:
+            multiprocess_mode.note_program(folder)
+
+    @property
+    def _is_outside(self) -> bool:
+        """Whether the sum of the multi-process mode shows it, and no registry of its own."""
+        number = self._family.registry
+        is_outside = number is not None and multiprocess_mode.OUTSIDE <= number
+        return is_outside and (self._has_files or not self._has_functions)
 
     def _bind(self, owner: type, name: str, fast: Callable[..., Any]) -> None:
         """Puts the Rust method in the place of the Python one, unless a subclass has its own."""
@@ -265,8 +319,11 @@ class MetricWrapperBase:
 
     def _share(self, number: int) -> None:
         """Called by a registry that is shared: the sum shows this metric from now on."""
-        if self._family.registry is not None:
+        known = self._family.registry
+        if known is not None and known < multiprocess_mode.OUTSIDE:
             return
+        if known is not None:
+            self._family.unshare()
         self._begin_sharing(number)
         for child in self._children():
             series = getattr(child, "_series", None)
@@ -303,11 +360,7 @@ class MetricWrapperBase:
         number = self._family.registry
         if number is None or not (self._is_plain() or self._has_functions):
             return self.collect()
-        metric = self._get_metric()
-        exemplars = self._exemplars()
-        for suffix, labels, value in reading.samples(number, self._name, use_created()) or ():
-            exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
-            metric.add_sample(self._name + suffix, dict(labels), value, None, exemplar)
+        metric = self._sum_in(reading, number)
         if self._has_functions:
             for sample in self._samples_of_functions():
                 metric.add_sample(self._name + sample.name, *sample[1:])
@@ -321,14 +374,10 @@ class MetricWrapperBase:
             metric.samples.sort(key=place)
         return [metric]
 
-    def _exemplars(self) -> dict[tuple[str, frozenset[tuple[str, str]]], Exemplar]:
-        if not _has_exemplars:
-            return {}
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.exemplar
-            for sample in self._samples()
-            if sample.exemplar is not None
-        }
+    def _sum_in(self, reading: _core.Reading, number: int) -> Metric:
+        metric = self._get_metric()
+        metric.samples.extend(samples_of_group(reading, number, self._name))
+        return metric
 
     def _samples_of_functions(self) -> Iterator[Sample]:
         for child in self._children():
@@ -353,6 +402,13 @@ class MetricWrapperBase:
 
     def _metric_init(self) -> None:
         raise NotImplementedError(f"_metric_init() must be implemented by {self!r}")
+
+
+def _chosen_value_class() -> Any:
+    """What a metric is to keep its numbers in; ``None``: in shared memory."""
+    values = sys.modules.get(__package__ + ".client.values")
+    # Until somebody loads it, nobody has chosen another class.
+    return None if values is None else values.choose()
 
 
 def _forget(child: Any) -> None:

@@ -36,7 +36,7 @@ impl Stage {
         self.process_with(SegmentLimits::default())
     }
 
-    fn process_with(&self, limits: SegmentLimits) -> Arc<Process> {
+    pub(crate) fn process_with(&self, limits: SegmentLimits) -> Arc<Process> {
         let n = self.n_processes.get() + 1;
         self.n_processes.set(n);
         let id = ProcessId {
