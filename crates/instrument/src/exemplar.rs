@@ -110,13 +110,16 @@ fn checksum(words: &[u64]) -> u32 {
     hasher.finalize()
 }
 
-/// Records from the flags on.
+/// A record from the flags on.
 type Row = &'static [AtomicU64];
+/// The number of a family in this process, and the key of one of its series.
+type SeriesId = (u32, Box<[u8]>);
 
 /// Where this process's exemplars are: the rows of each family's number and series' key.
 #[derive(Debug, Default)]
 pub(crate) struct ExemplarRows {
-    rows: HashMap<(u32, Box<[u8]>), Vec<(u16, Row)>>,
+    /// Cell and row of each exemplar.
+    rows: HashMap<SeriesId, Vec<(u16, Row)>>,
 }
 
 impl ExemplarRows {

@@ -4,7 +4,7 @@
 //! their mode. Whatever two processes disagree about (a kind, a set of label names) costs the
 //! later one that metric, and is reported.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -379,8 +379,11 @@ impl FamilySum {
     fn finish(&self, is_many: bool) -> FamilyReading {
         let key = &self.key;
         let mut series = Vec::with_capacity(self.series.len());
+        let told = self.told();
         for sum in &self.series {
-            sum.finish(key, is_many, &mut series);
+            if !told.contains(&*sum.key) {
+                sum.finish(key, is_many, &mut series);
+            }
         }
         FamilyReading {
             registry: key.registry,
@@ -390,6 +393,21 @@ impl FamilySum {
             unit: Arc::clone(&key.unit),
             series,
         }
+    }
+
+    /// For an info: keys without any fact for which some process has told facts. Who has not
+    /// said anything yet says nothing then.
+    fn told(&self) -> HashSet<Vec<u8>> {
+        if self.key.kind != FamilyKind::Info {
+            return HashSet::new();
+        }
+        let n_own = 2 * self.key.label_names.len();
+        let keys = self.series.iter();
+        let facts = keys.filter_map(|series| record::decode_texts(&series.key));
+        let facts = facts.filter(|texts| n_own < texts.len());
+        facts
+            .map(|texts| record::encode_texts(texts[..n_own].iter().copied()))
+            .collect()
     }
 }
 

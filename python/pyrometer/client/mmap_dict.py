@@ -41,6 +41,8 @@ def _read_all_values(data: Any, used: int = 0) -> Iterator[tuple[str, float, flo
     try:
         if used <= 0:
             (used,) = _INT.unpack_from(data, 0)
+        if used < 0:
+            raise RuntimeError("a file cannot use less than nothing: it is corrupted")
         pos = _HEAD_BYTES
         while pos < used:
             (length,) = _INT.unpack_from(data, pos)
@@ -103,7 +105,10 @@ class MmapedDict:
         """What a file holds now, without mapping it: it may be removed or replaced meanwhile."""
         with open(filename, "rb") as file:
             data = file.read(mmap.PAGESIZE)
-            used = _INT.unpack_from(data, 0)[0] if len(data) >= _INT.size else 0
+            if len(data) < _INT.size:
+                # Its process has just made it.
+                return iter(())
+            (used,) = _INT.unpack_from(data, 0)
             if len(data) < used:
                 data += file.read(min(used, _FILE_BYTES_MAX) - len(data))
         return _read_all_values(data, used)

@@ -54,6 +54,10 @@ class MultiProcessCollector:
         """
         return [family.metric(accumulate) for family in read_files(files).values()]
 
+    def describe(self) -> Iterable[Metric]:
+        """No names: what other processes count may change, and takes no name from anyone."""
+        return []
+
     def collect(self) -> Iterable[Metric]:
         """The sum. A file that is damaged costs itself and is logged."""
         files = {} if self._path is None else read_files(self._files(), _report)
@@ -96,7 +100,7 @@ class MultiProcessCollector:
         if info is not None:
             yield info
         for collector in collectors:
-            if collector is self:
+            if isinstance(collector, MultiProcessCollector):
                 continue
             if getattr(collector, "_has_files", False):
                 # Their numbers are in the files, also those of this process.
