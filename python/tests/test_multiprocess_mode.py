@@ -138,7 +138,7 @@ shown = Counter("shown", "help")
 shown.inc()
 lines = generate_latest(REGISTRY).decode().splitlines()
 check([line for line in lines if line.startswith(("own_total", "shown_total"))], [
-    "shown_total 1.0", "own_total 2.0",
+    "own_total 2.0", "shown_total 1.0",
 ])
 """,
         tmp_path,
