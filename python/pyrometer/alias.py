@@ -29,7 +29,8 @@ _SHARED = frozenset(
 _CLIENT_ONLY = frozenset(
     (
         *("aiohttp", "aiohttp.exposition", "bridge", "bridge.graphite", "decorator", "django"),
-        *("django.exposition", "multiprocess", "twisted", "twisted._exposition", "values"),
+        *("django.exposition", "mmap_dict", "multiprocess", "twisted", "twisted._exposition"),
+        "values",
     )
 )
 

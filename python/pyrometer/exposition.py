@@ -56,7 +56,7 @@ def _write_shared(writer: _core.TextWriter, registry: CollectorRegistry, number:
     reading = read_group()
     for collector in collectors:
         shared = getattr(collector, "_shared_families", None)
-        families = None if shared is None or wrapper._has_exemplars else shared()
+        families = None if shared is None else shared()
         if families is None or not all(reading.has(*family) for family in families):
             # Also a metric that has no series anywhere: it shows its name.
             _write(writer, collect_in(collector, reading))

@@ -17,7 +17,7 @@ from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Excep
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample
 from .utils import INF, floatToGoString
-from .wrapper import MetricWrapperBase, forget_series, own_init, shared
+from .wrapper import MetricWrapperBase, cell, forget_series, own_init, shared
 
 __all__ = (
     "Counter",
@@ -90,8 +90,8 @@ class Counter(MetricWrapperBase):
         return ExceptionCounter(self, exception)
 
     @property
-    def _value(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _value(self) -> Any:
+        return cell(self._series, 0)
 
     @property
     def _created(self) -> float:
@@ -234,8 +234,8 @@ class Gauge(MetricWrapperBase):
         self._has_functions = True
 
     @property
-    def _value(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _value(self) -> Any:
+        return cell(self._series, 0)
 
     def _child_samples(self) -> Iterable[Sample]:
         return (Sample("", {}, self._series.get(0)),)
@@ -267,12 +267,12 @@ class Summary(MetricWrapperBase):
         time = _core.Metric.summary_time
 
     @property
-    def _count(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _count(self) -> Any:
+        return cell(self._series, 0)
 
     @property
-    def _sum(self) -> _core.Cell:
-        return _core.Cell(self._series, 1)
+    def _sum(self) -> Any:
+        return cell(self._series, 1)
 
     @property
     def _created(self) -> float:
@@ -355,12 +355,12 @@ class Histogram(MetricWrapperBase):
         time = _core.Metric.histogram_time
 
     @property
-    def _sum(self) -> _core.Cell:
-        return _core.Cell(self._series, 0)
+    def _sum(self) -> Any:
+        return cell(self._series, 0)
 
     @property
-    def _buckets(self) -> list[_core.Cell]:
-        return [_core.Cell(self._series, 1 + place) for place in range(len(self._upper_bounds))]
+    def _buckets(self) -> list[Any]:
+        return [cell(self._series, 1 + place) for place in range(len(self._upper_bounds))]
 
     @property
     def _created(self) -> float:
@@ -498,7 +498,8 @@ class Enum(MetricWrapperBase):
 
     def _metric_init(self) -> None:
         self._value = 0
-        self._begin_counting()
+        # No number that a `ValueClass` could keep.
+        self._begin_native()
         # Not `set_state`: a state that nobody has set must not win over one that somebody has.
         _core.Cell(self._series, 0).set(1)
 

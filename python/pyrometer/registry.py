@@ -9,6 +9,7 @@ from typing import Any, Iterable, Iterator, Optional, Protocol
 
 from . import _core, _runtime
 from .metrics_core import Metric
+from .samples import Exemplar, Sample
 
 # What a family's samples are called, by type: two collectors may not share one of these.
 _SUFFIXES = {
@@ -86,6 +87,8 @@ class CollectorRegistry:
         self._collectors_without_names: list[Any] = []
         # Set once the registry is shared.
         self._number: Optional[int] = None
+        # Whether a `MultiProcessCollector` shows here what metrics of the mode count.
+        self._has_sum = False
         self.set_target_info(target_info)
 
     def register(self, collector: Any) -> None:
@@ -138,7 +141,8 @@ class CollectorRegistry:
             yield info
         if self._number is None:
             for collector in collectors:
-                yield from collector.collect()
+                if not self._shows_in_sum(collector):
+                    yield from collector.collect()
             return
         reading = read_group()
         for collector in collectors:
@@ -175,6 +179,9 @@ class CollectorRegistry:
                 if sample.name == name and sample.labels == wanted:
                     return sample.value
         return None
+
+    def _shows_in_sum(self, collector: Any) -> bool:
+        return self._has_sum and getattr(collector, "_is_outside", False)
 
     def _contents(self) -> tuple[Optional[Metric], list[Any]]:
         with self._lock:
@@ -249,13 +256,23 @@ def shared_metric(
     unit: str = "",
 ) -> Metric:
     """A family of the service's sum as a ``Metric``."""
-    from . import wrapper
-
     metric = Metric(name, documentation, kind)
     metric.unit = unit
-    for suffix, labels, value in reading.samples(number, name, wrapper.use_created()) or ():
-        metric.add_sample(name + suffix, dict(labels), value)
+    metric.samples.extend(samples_of_group(reading, number, name))
     return metric
+
+
+def samples_of_group(reading: _core.Reading, number: int, name: str) -> Iterator[Sample]:
+    """The samples of a family of the service's sum, with their exemplars."""
+    from . import wrapper
+
+    exemplars = {
+        (suffix, frozenset(labels)): Exemplar(dict(pairs), value, time)
+        for suffix, labels, pairs, value, time in reading.exemplars(number, name)
+    }
+    for suffix, labels, value in reading.samples(number, name, wrapper.use_created()) or ():
+        exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
+        yield Sample(name + suffix, dict(labels), value, None, exemplar)
 
 
 def _share(collector: Any, number: int) -> None:
@@ -280,9 +297,11 @@ class RestrictedRegistry:
                 info = registry._target_info_metric()
             # A dict, for an order that does not change from run to run.
             collectors = dict.fromkeys(registry._collectors_without_names)
+            is_sum_asked = registry._has_sum and bool(collectors)
             for name, collector in registry._names_to_collectors.items():
                 if name in self._name_set and name != "target_info":
-                    collectors[collector] = None
+                    if not (is_sum_asked and registry._shows_in_sum(collector)):
+                        collectors[collector] = None
         if info is not None:
             yield info
         reading = None if registry._number is None else read_group()

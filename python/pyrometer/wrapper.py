@@ -6,14 +6,16 @@ metric or a child is made, and when it is exposed.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import types
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Sequence, TypeVar
 
-from . import _core, _runtime, overflow
+from . import _core, _runtime, multiprocess_mode, overflow
 from .context_managers import Timer
 from .metrics_core import Metric
-from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know
+from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know, samples_of_group
 from .samples import Exemplar, Sample
 from .validation import _validate_exemplar, _validate_labelnames, _validate_metric_name
 
@@ -28,19 +30,22 @@ def use_created() -> bool:
     return metrics._use_created
 
 
-# Whether any exemplar was ever kept: looking for them costs a walk over all children.
-_has_exemplars = False
-
 # Tells a child, while it is made, whose child it is. Children are made through the public
 # constructor (a subclass may have its own), which has no place to say it.
 _making = threading.local()
 
 
 def _make_exemplar(labels: dict[str, str], amount: float) -> Exemplar:
-    global _has_exemplars
     _validate_exemplar(labels)
-    _has_exemplars = True
     return Exemplar(labels, amount, time.time())
+
+
+def cell(series: Any, index: int) -> Any:
+    """One number of a label set, as prometheus_client's metrics have it."""
+    if isinstance(series, _core.Series):
+        return _core.Cell(series, index)
+    # A `ValueSeries`, whose numbers are somebody's own.
+    return series.values[index]
 
 
 def _build_full_name(
@@ -111,6 +116,10 @@ class MetricWrapperBase(_core.Metric):
     _lock: threading.Lock = shared()
     # Set when a child is driven by a function: the cells then do not tell its value.
     _has_functions: bool = shared()
+    # Set when numbers are in files that `MultiProcessCollector` reads.
+    _has_files: bool = shared()
+    # What it counts in instead of cells, if somebody chose a `ValueClass`.
+    _value_series: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,12 +145,15 @@ class MetricWrapperBase(_core.Metric):
         self._labelnames = _validate_labelnames(self, labelnames)
         self._labelvalues = tuple(_labelvalues or ())
         self._kwargs = {}
-        self._has_functions = False
+        self._has_functions = self._has_files = False
         self._documentation = documentation
         self._unit = unit
         _validate_metric_name(self._name)
         parent = getattr(_making, "parent", None) if self._labelvalues else None
-        self._family = self._make_family() if parent is None else parent._family
+        if parent is None:
+            self._family = self._make_family()
+        else:
+            self._shared = parent._shared
         if self._is_parent():
             self._lock = threading.Lock()
             keep_lock_free(self)
@@ -152,6 +164,8 @@ class MetricWrapperBase(_core.Metric):
             # are then made where they belong.
             registry.register(self)  # type: ignore[union-attr]
             is_registered = False
+        if parent is None:
+            self._join_mode()
         if self._is_observable():
             self._metric_init()
         if is_registered:
@@ -193,6 +207,7 @@ class MetricWrapperBase(_core.Metric):
             raise ValueError(
                 f"Incorrect label count (expected {len(self._labelnames)}, got {labelvalues})"
             )
+        self._warn_of_files("Removal of")
         with self._lock:
             _forget(self._metrics.pop(tuple(str(value) for value in labelvalues), None))
 
@@ -206,6 +221,7 @@ class MetricWrapperBase(_core.Metric):
         unknown = [name for name in labels if name not in self._labelnames]
         if unknown:
             raise ValueError(f"Unknown label names: {unknown}; expected {self._labelnames}")
+        self._warn_of_files("Removal of")
         wanted = {self._labelnames.index(name): str(value) for name, value in labels.items()}
         with self._lock:
             for values in list(self._metrics):
@@ -216,6 +232,7 @@ class MetricWrapperBase(_core.Metric):
         """Forgets all children."""
         if not self._labelnames:
             return
+        self._warn_of_files("Clearing")
         with self._lock:
             children = list(self._metrics.values())
             self._metrics.clear()
@@ -331,9 +348,59 @@ class MetricWrapperBase(_core.Metric):
             label_names=list(self._labelnames),
         )
 
+    @property
+    def _series(self) -> _core.Series:
+        """What it counts in, or has the same methods; ``AttributeError`` when it does not count."""
+        other: Optional[_core.Series] = self._value_series
+        return self._native_series if other is None else other
+
     def _begin_counting(self) -> None:
         """Begins to count."""
+        value_class = _chosen_value_class()
+        if value_class is None:
+            self._begin_native()
+        else:
+            self._begin_value_series(value_class)
+
+    def _begin_native(self) -> None:
         self._begin_series(self._family.series(self._labelvalues, time.time()))
+
+    def _begin_value_series(self, value_class: Any) -> None:
+        from .client.value_series import ValueSeries
+
+        self._value_series = ValueSeries(self, value_class)
+        # Not in the group's cells, as the values of functions.
+        self.__dict__["_child_samples"] = types.MethodType(type(self)._child_samples, self)
+        self._has_functions = True
+        self._has_files = self._has_files or getattr(value_class, "_multiprocess", False)
+
+    def _warn_of_files(self, what: str) -> None:
+        if self._has_files:
+            import warnings
+
+            warnings.warn(
+                f"{what} labels has not been implemented in multi-process mode yet.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _join_mode(self) -> None:
+        """Lets a metric outside the default registry count for the sum of prometheus_client's
+        multi-process mode, where that is on."""
+        folder = multiprocess_mode.folder()
+        if folder is None or not _core.is_enabled():
+            return
+        if self._family.registry is None:
+            self._begin_sharing(multiprocess_mode.outside_number(folder))
+        if _chosen_value_class() is None:
+            multiprocess_mode.note_program(folder)
+
+    @property
+    def _is_outside(self) -> bool:
+        """Whether the sum of the multi-process mode shows it, and no registry of its own."""
+        number = self._family.registry
+        is_outside = number is not None and multiprocess_mode.OUTSIDE <= number
+        return is_outside and (self._has_files or not self._has_functions)
 
     def _held_series(self) -> Optional[_core.Series]:
         """What it counts in, if it does."""
@@ -352,8 +419,11 @@ class MetricWrapperBase(_core.Metric):
 
     def _share(self, number: int) -> None:
         """Called by a registry that is shared: the sum shows this metric from now on."""
-        if self._family.registry is not None:
+        known = self._family.registry
+        if known is not None and known < multiprocess_mode.OUTSIDE:
             return
+        if known is not None:
+            self._family.unshare()
         self._begin_sharing(number)
         for child in self._children():
             series = child._held_series()
@@ -390,11 +460,7 @@ class MetricWrapperBase(_core.Metric):
         number = self._family.registry
         if number is None or not (self._is_plain() or self._has_functions):
             return self.collect()
-        metric = self._get_metric()
-        exemplars = self._exemplars()
-        for suffix, labels, value in reading.samples(number, self._name, use_created()) or ():
-            exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
-            metric.add_sample(self._name + suffix, dict(labels), value, None, exemplar)
+        metric = self._sum_in(reading, number)
         if self._has_functions:
             for sample in self._samples_of_functions():
                 metric.add_sample(self._name + sample.name, *sample[1:])
@@ -408,14 +474,10 @@ class MetricWrapperBase(_core.Metric):
             metric.samples.sort(key=place)
         return [metric]
 
-    def _exemplars(self) -> dict[tuple[str, frozenset[tuple[str, str]]], Exemplar]:
-        if not _has_exemplars:
-            return {}
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.exemplar
-            for sample in self._samples()
-            if sample.exemplar is not None
-        }
+    def _sum_in(self, reading: _core.Reading, number: int) -> Metric:
+        metric = self._get_metric()
+        metric.samples.extend(samples_of_group(reading, number, self._name))
+        return metric
 
     def _samples_of_functions(self) -> Iterator[Sample]:
         for child in self._children():
@@ -454,6 +516,13 @@ def own_init(cls: type[T]) -> type[T]:
 
 def _time_by_method(self: MetricWrapperBase) -> Timer:
     return Timer(self, self._timed_method)
+
+
+def _chosen_value_class() -> Any:
+    """What a metric is to keep its numbers in; ``None``: in shared memory."""
+    values = sys.modules.get(__package__ + ".client.values")
+    # Until somebody loads it, nobody has chosen another class.
+    return None if values is None else values.choose()
 
 
 def _forget(child: Any) -> None:

@@ -1,7 +1,6 @@
 //! Metrics and their cells.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use instrument::{FamilyKind, FamilySpec, GaugeMode};
 use pyo3::exceptions::PyValueError;
@@ -11,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::clock;
+use crate::exemplars::Exemplars;
 use crate::host::{guard, process};
 
 /// A metric of this process.
@@ -21,8 +21,7 @@ pub(crate) struct Family(Arc<instrument::Family>);
 #[pyclass(frozen, module = "pyrometer._core")]
 pub(crate) struct Series {
     series: Arc<instrument::Series>,
-    /// The latest exemplar of each value cell. In this process only.
-    exemplars: Mutex<HashMap<usize, Py<PyAny>>>,
+    exemplars: Exemplars,
 }
 
 /// One value cell, for code that looks inside a metric (`counter._value.get()`).
@@ -103,7 +102,7 @@ impl Family {
         let made = guard(None, || Some(self.0.series(texts(), now)));
         Series {
             series: made.unwrap_or_else(|| self.0.series_apart(texts(), now)),
-            exemplars: Mutex::default(),
+            exemplars: Exemplars::default(),
         }
     }
 }
@@ -198,22 +197,11 @@ impl Series {
     }
 
     fn get_exemplar(&self, py: Python<'_>, index: usize) -> Option<Py<PyAny>> {
-        let exemplars = self
-            .exemplars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Some(exemplars.get(&index)?.clone_ref(py))
+        self.exemplars.get(py, &self.series, index)
     }
 
-    fn set_exemplar(&self, index: usize, exemplar: Py<PyAny>) {
-        let mut exemplars = self
-            .exemplars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let old = exemplars.insert(index, exemplar);
-        // Freeing it may run Python code, which may come back here.
-        drop(exemplars);
-        drop(old);
+    fn set_exemplar(&self, index: usize, exemplar: &Bound<'_, PyAny>) {
+        self.exemplars.set(&self.series, index, exemplar);
     }
 }
 
@@ -237,7 +225,7 @@ impl Series {
         }
         let make = MAKE.import(py, "pyrometer.wrapper", "_make_exemplar")?;
         let exemplar = make.call1((labels, amount))?;
-        self.set_exemplar(index, exemplar.unbind());
+        self.set_exemplar(index, &exemplar);
         Ok(())
     }
 }
@@ -270,7 +258,7 @@ impl Cell {
         self.series.get().get_exemplar(py, self.index)
     }
 
-    fn set_exemplar(&self, exemplar: Py<PyAny>) {
+    fn set_exemplar(&self, exemplar: &Bound<'_, PyAny>) {
         self.series.get().set_exemplar(self.index, exemplar);
     }
 }

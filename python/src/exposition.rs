@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use instrument::{
-    Escaping, FamilyKind, FamilyReading, GroupReading, PlainSample, ReadLimits, Value,
+    Escaping, FamilyKind, FamilyReading, GroupKey, GroupReading, PlainSample, ReadLimits,
+    Registries, Value,
 };
 use pyo3::exceptions::{PyAttributeError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::intern;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::cells::{lossy, to_float};
+use crate::exemplars::{self, ExemplarTuple};
 use crate::host::{guard, process};
 
 /// The values of a process group at one moment.
@@ -42,11 +44,30 @@ pub(crate) fn read_group(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Re
         }),
     });
     let reading = reading.map_err(|error| PyOSError::new_err(error.to_string()))?;
+    Ok(Reading::of(reading))
+}
+
+/// Reads all registries of this process's group as one, under number 0; of those outside only
+/// `outside`. `groups` are other groups by their folders' names, which count for the same sum.
+#[pyfunction]
+pub(crate) fn read_joined(py: Python<'_>, outside: Option<u16>, groups: Vec<String>) -> Reading {
+    let groups: Vec<GroupKey> = groups
+        .iter()
+        .filter_map(|name| GroupKey::parse(name))
+        .collect();
+    let reading = py.detach(|| {
+        let registries = Registries::All { outside };
+        let read = || process().read_groups(&ReadLimits::default(), registries, &groups);
+        guard(GroupReading::default(), read)
+    });
+    Reading::of(reading)
+}
+
+fn places(reading: &GroupReading) -> HashMap<(u16, String), usize> {
     let place = |(place, family): (usize, &FamilyReading)| {
         ((family.registry, family.name.to_string()), place)
     };
-    let places = reading.families.iter().enumerate().map(place).collect();
-    Ok(Reading { reading, places })
+    reading.families.iter().enumerate().map(place).collect()
 }
 
 #[pymethods]
@@ -86,6 +107,12 @@ impl Reading {
         Some(samples)
     }
 
+    /// The exemplars of a metric's samples.
+    fn exemplars(&self, registry: u16, name: String) -> Vec<ExemplarTuple> {
+        let family = self.family(registry, name);
+        family.map_or_else(Vec::new, exemplars::of_family)
+    }
+
     /// What could not be read, as text.
     fn damaged(&self) -> Vec<String> {
         let text =
@@ -95,6 +122,11 @@ impl Reading {
 }
 
 impl Reading {
+    fn of(reading: GroupReading) -> Self {
+        let places = places(&reading);
+        Self { reading, places }
+    }
+
     fn family(&self, registry: u16, name: String) -> Option<&FamilyReading> {
         let place = self.places.get(&(registry, name))?;
         self.reading.families.get(*place)

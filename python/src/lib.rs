@@ -5,6 +5,7 @@
 
 mod cells;
 mod clock;
+mod exemplars;
 mod exposition;
 mod gc;
 mod host;
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exposition::TextWriter>()?;
     module.add_class::<gc::GcCounters>()?;
     module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::read_joined, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::format_value, module)?)?;
     module.add_function(wrap_pyfunction!(host::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(host::announce, module)?)?;

@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use pyo3::PyTraverseError;
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::intern;
@@ -54,12 +55,12 @@ impl Metric {
         })
     }
 
-    /// What it counts in.
+    /// The cells it counts in.
     #[getter]
-    fn _series(&self, py: Python<'_>) -> PyResult<Py<Series>> {
+    fn _native_series(&self, py: Python<'_>) -> PyResult<Py<Series>> {
         match self.0.get() {
             Some(Role::Counts(series)) => Ok(series.clone_ref(py)),
-            _ => Err(PyAttributeError::new_err("_series")),
+            _ => Err(PyAttributeError::new_err("_native_series")),
         }
     }
 
@@ -113,31 +114,46 @@ impl Metric {
         amount: f64,
         exemplar: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        series(slf)?.counter_inc(slf.py(), amount, exemplar)
+        match slf.get().counted() {
+            Some(series) => series.counter_inc(slf.py(), amount, exemplar),
+            None => count_elsewhere(slf, "counter_inc", (amount, exemplar)),
+        }
     }
 
     /// Adds.
     #[pyo3(signature = (amount=1.0))]
     fn gauge_inc(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
-        series(slf)?.gauge_inc(amount);
+        let Some(series) = slf.get().counted() else {
+            return count_elsewhere(slf, "gauge_inc", (amount,));
+        };
+        series.gauge_inc(amount);
         Ok(())
     }
 
     /// Takes away.
     #[pyo3(signature = (amount=1.0))]
     fn gauge_dec(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
-        series(slf)?.gauge_dec(amount);
+        let Some(series) = slf.get().counted() else {
+            return count_elsewhere(slf, "gauge_dec", (amount,));
+        };
+        series.gauge_dec(amount);
         Ok(())
     }
 
     /// Sets.
     fn gauge_set(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        series(slf)?.gauge_set(value)
+        match slf.get().counted() {
+            Some(series) => series.gauge_set(value),
+            None => count_elsewhere(slf, "gauge_set", (value,)),
+        }
     }
 
     /// Records one event of this size.
     fn summary_observe(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
-        series(slf)?.summary_observe(amount);
+        let Some(series) = slf.get().counted() else {
+            return count_elsewhere(slf, "summary_observe", (amount,));
+        };
+        series.summary_observe(amount);
         Ok(())
     }
 
@@ -148,7 +164,10 @@ impl Metric {
         amount: f64,
         exemplar: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        series(slf)?.histogram_observe(slf.py(), amount, exemplar)
+        match slf.get().counted() {
+            Some(series) => series.histogram_observe(slf.py(), amount, exemplar),
+            None => count_elsewhere(slf, "histogram_observe", (amount, exemplar)),
+        }
     }
 
     /// Observes the seconds that a ``with`` block or a decorated function took.
@@ -199,20 +218,23 @@ impl Metric {
     }
 }
 
-#[inline]
-fn series<'a>(metric: &'a Bound<'_, Metric>) -> PyResult<&'a Series> {
-    match metric.get().counted() {
-        Some(series) => Ok(series),
-        None => Err(not_observable(metric)),
-    }
-}
-
+/// Counts in the `ValueClass` that somebody chose, if this metric has one.
 #[cold]
-fn not_observable(metric: &Bound<'_, Metric>) -> PyErr {
-    let kind = metric.getattr(intern!(metric.py(), "_type"));
-    let kind = kind.and_then(|kind| kind.str());
-    let kind = kind.map_or_else(|_| "a".to_owned(), |kind| kind.to_string());
-    PyValueError::new_err(format!("{kind} metric is missing label values"))
+fn count_elsewhere<'py>(
+    metric: &Bound<'py, Metric>,
+    method: &str,
+    arguments: impl PyCallArgs<'py>,
+) -> PyResult<()> {
+    let py = metric.py();
+    let chosen = metric.getattr(intern!(py, "_value_series"))?;
+    if !chosen.is_none() {
+        chosen.call_method1(method, arguments)?;
+        return Ok(());
+    }
+    let kind = metric.getattr(intern!(py, "_type"))?.str()?;
+    Err(PyValueError::new_err(format!(
+        "{kind} metric is missing label values"
+    )))
 }
 
 /// Without a series yet, the labels may be chosen within the block.

@@ -18,11 +18,12 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::announce::ANNOUNCE_NAME;
+use crate::exemplar;
 use crate::find::FindLimits;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
-use crate::reading::ReadLimits;
+use crate::reading::{ReadLimits, Registries};
 use crate::record::{
     self, Found, HEADER_WORDS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_record,
 };
@@ -100,7 +101,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     if done.is_empty() {
         return;
     }
-    let mut merger = Merger::new(limits);
+    let mut merger = Merger::new(limits, Registries::Apart);
     merger.add_snapshot(snapshot);
     let n_started = merger.n_started();
     if merger.is_full() {
@@ -141,6 +142,15 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
                 *word = value.to_bits();
             }
             words.extend(record);
+            for one in series.exemplars() {
+                let Some(cells) = one.encode() else { continue };
+                let key = exemplar::record_key(one.cell, &series.key);
+                let kind = RecordKind::Exemplar;
+                let mut record = encode_record(kind, number, &key, cells.len())?;
+                let first = record.len() - cells.len();
+                record[first..].copy_from_slice(&cells);
+                words.extend(record);
+            }
         }
     }
     let header = record::encode_header(nobody, 0, words.len());

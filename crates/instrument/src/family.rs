@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::process::Process;
 use crate::reading::FamilyKind;
-use crate::record::{FamilyKey, GaugeMode, encode_texts};
+use crate::record::{FamilyKey, GaugeMode, OUTSIDE_REGISTRIES, encode_texts};
 use crate::series::Series;
 
 /// What a metric is made from.
@@ -117,6 +117,12 @@ impl Family {
 
     pub(crate) fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Whether it is shared with no registry that shows it.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.registry()
+            .is_some_and(|number| OUTSIDE_REGISTRIES <= number)
     }
 
     pub(crate) fn is_shared(&self) -> bool {

@@ -46,7 +46,8 @@ impl ProcessId {
 }
 
 impl GroupKey {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads a group folder's name.
+    pub fn parse(text: &str) -> Option<Self> {
         ProcessId::parse(text).map(Self)
     }
 }

@@ -27,6 +27,7 @@ mod announce;
 mod find;
 mod group; // Who belongs together.
 
+mod exemplar;
 mod family;
 mod process; // Writing.
 mod series;
@@ -41,15 +42,17 @@ mod text;
 
 pub use announce::{Announcement, InvalidAnnouncement, ServiceSource};
 pub use archive::{Swept, sweep_groups};
+pub use exemplar::Exemplar;
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions, Writers};
 pub use reading::{
-    Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, SeriesReading, Value,
+    Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, Registries,
+    SeriesReading, Value,
 };
-pub use record::GaugeMode;
+pub use record::{GaugeMode, OUTSIDE_REGISTRIES};
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
@@ -67,7 +70,7 @@ pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadE
         .file_name()
         .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
-    let mut merger = merge::Merger::new(*limits);
+    let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
     merger.add_snapshot(snapshot::Snapshot::take(&dir, &proc, limits, None)?);
     Ok(merger.finish(key.map(|key| (key, &proc))))
 }

@@ -9,18 +9,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
+use crate::exemplar::Exemplar;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::process_metrics;
-use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits};
+use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits, Registries};
 use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
-use crate::sum::{Contribution, SeriesSum};
+use crate::sum::{Contribution, SeriesSum, widened_cell};
 
 /// A sum in the making.
 #[derive(Debug)]
 pub(crate) struct Merger {
     limits: ReadLimits,
+    registries: Registries,
     families: Vec<FamilySum>,
     by_name: HashMap<(u16, Arc<str>), usize>,
     live: Vec<ProcessId>,
@@ -58,9 +60,10 @@ struct Fit {
 }
 
 impl Merger {
-    pub(crate) fn new(limits: ReadLimits) -> Self {
+    pub(crate) fn new(limits: ReadLimits, registries: Registries) -> Self {
         Self {
             limits,
+            registries,
             families: Vec::new(),
             by_name: HashMap::new(),
             live: Vec::new(),
@@ -166,6 +169,11 @@ impl Merger {
                             fits.insert(record.family, None);
                         }
                     },
+                    RecordKind::Exemplar => {
+                        if let Some(Some(fit)) = fits.get(&record.family) {
+                            self.add_exemplar(fit, &record);
+                        }
+                    }
                     RecordKind::Folded => {}
                 }
             }
@@ -198,8 +206,11 @@ impl Merger {
         self.fit_key(key, record.flags & REMOVED != 0)
     }
 
-    fn fit_key(&mut self, key: FamilyKey, is_removed: bool) -> Result<Fit, &'static str> {
+    fn fit_key(&mut self, mut key: FamilyKey, is_removed: bool) -> Result<Fit, &'static str> {
         let n_cells = key.n_cells();
+        let registry = self.registries.number(key.registry);
+        let is_removed = is_removed || registry.is_none();
+        key.registry = registry.unwrap_or(key.registry);
         let name = (key.registry, Arc::clone(&key.name));
         let mut fit = Fit {
             family: self.families.len(),
@@ -311,13 +322,39 @@ impl Merger {
         );
     }
 
+    /// Adds an exemplar to its series, which stands before it; without one it says nothing.
+    fn add_exemplar(&mut self, fit: &Fit, record: &Record) {
+        if fit.is_removed || record.flags & REMOVED != 0 {
+            return;
+        }
+        let Some((mut exemplar, key)) = Exemplar::decode(record) else {
+            return;
+        };
+        let reordered = fit.label_order.as_ref().map(|order| reorder(key, order));
+        let key = match &reordered {
+            None => key,
+            Some(Some(key)) => key,
+            Some(None) => return,
+        };
+        if let Some(places) = &fit.buckets {
+            match widened_cell(exemplar.cell, places) {
+                Some(cell) => exemplar.cell = cell,
+                None => return,
+            }
+        }
+        let family = &mut self.families[fit.family];
+        if let Some(index) = family.by_key.get(key) {
+            family.series[*index].add_exemplar(exemplar);
+        }
+    }
+
     pub(crate) fn into_families(self) -> Vec<FamilySum> {
         self.families
     }
 
     /// The reading; with the group's own process metrics where `/proc` is at hand.
     pub(crate) fn finish(mut self, group: Option<(GroupKey, &Proc)>) -> GroupReading {
-        let is_many = 1 < self.n_started;
+        let is_many = 1 < self.n_started || matches!(self.registries, Registries::All { .. });
         let mut families: Vec<FamilyReading> = self
             .families
             .iter()
@@ -376,8 +413,11 @@ impl FamilySum {
     fn finish(&self, is_many: bool) -> FamilyReading {
         let key = &self.key;
         let mut series = Vec::with_capacity(self.series.len());
+        let told = self.told();
         for sum in &self.series {
-            sum.finish(key, is_many, &mut series);
+            if !told.contains(&*sum.key) {
+                sum.finish(key, is_many, &mut series);
+            }
         }
         FamilyReading {
             registry: key.registry,
@@ -387,6 +427,21 @@ impl FamilySum {
             unit: Arc::clone(&key.unit),
             series,
         }
+    }
+
+    /// For an info: keys without any fact for which some process has told facts. Who has not
+    /// said anything yet says nothing then.
+    fn told(&self) -> HashSet<Vec<u8>> {
+        if self.key.kind != FamilyKind::Info {
+            return HashSet::new();
+        }
+        let n_own = 2 * self.key.label_names.len();
+        let keys = self.series.iter();
+        let facts = keys.filter_map(|series| record::decode_texts(&series.key));
+        let facts = facts.filter(|texts| n_own < texts.len());
+        facts
+            .map(|texts| record::encode_texts(texts[..n_own].iter().copied()))
+            .collect()
     }
 }
 

@@ -3,8 +3,8 @@
 //! Nothing touches a disk before the first series of a shared family is made, and nothing that
 //! goes wrong is the caller's trouble: cells then live on the heap, and the trouble is told once.
 //!
-//! Locks: one mutex, taken only when a series is made, moved or removed and when the group is
-//! read. Counting never takes it. Nothing is called while it is held that could wait for the
+//! Locks: one mutex, taken only when a series is made, moved or removed, gets an exemplar, and
+//! when the group is read. Counting never takes it. Nothing is called while it is held that could wait for the
 //! host (for Python's interpreter lock in particular).
 
 use std::collections::HashMap;
@@ -15,16 +15,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::announce::{ANNOUNCE_NAME, Announcement};
 use crate::archive;
+use crate::exemplar::{self, Exemplar, ExemplarRows};
 use crate::family::Family;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::mapping::{HeldFile, Replaceable, fork_word};
 use crate::merge::Merger;
 use crate::private_fs::{PrivateDir, Untrusted};
-use crate::reading::{GroupReading, ReadLimits};
-use crate::record::{FLAGS, REMOVED, RecordKind};
+use crate::reading::{GroupReading, ReadLimits, Registries};
+use crate::record::{FLAGS, OUTSIDE_REGISTRIES, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
+
+/// Exemplars take at most this part of a process's shared memory: counting comes first.
+const EXEMPLARS_SHARE: usize = 4;
 
 /// How a process keeps its cells.
 #[derive(Clone, Debug)]
@@ -87,8 +91,29 @@ pub(crate) struct State {
     names: HashMap<(u16, Arc<str>), u64>,
     /// Removed records, to be used again for the same labels.
     removed: HashMap<(u32, Box<[u8]>), &'static [AtomicU64]>,
+    outside: Outside,
+    exemplars: ExemplarRows,
+    /// Words that exemplars took of the segment.
+    exemplar_words: usize,
     /// Series that should be shared and found no room.
     unshared: HashMap<usize, Arc<Series>>,
+}
+
+/// What is counted outside the default registry. A metric that is made again (a registry for each
+/// push, each test, each part of a program) takes the cells of the one before, whose count goes
+/// on, as in a file of prometheus_client's.
+#[derive(Debug, Default)]
+struct Outside {
+    /// Number and record of each family, by its encoded key.
+    families: HashMap<Vec<u8>, (u32, &'static [AtomicU64])>,
+    series: HashMap<(u32, Box<[u8]>), &'static [AtomicU64]>,
+}
+
+/// Where a series was placed.
+pub(crate) struct Placed {
+    pub(crate) words: &'static [AtomicU64],
+    /// Whether nobody counts in these cells yet.
+    pub(crate) is_new: bool,
 }
 
 #[derive(Debug)]
@@ -198,6 +223,17 @@ impl Process {
     /// Sums the group as seen from inside: this process's cells wherever they are, and the
     /// segments of the others.
     pub fn read_group(&self, limits: &ReadLimits) -> GroupReading {
+        self.read_groups(limits, Registries::Apart, &[])
+    }
+
+    /// The same with some registries read as one, and with other groups, which are other
+    /// programs that count for the same sum. One that is gone costs nothing.
+    pub fn read_groups(
+        &self,
+        limits: &ReadLimits,
+        registries: Registries,
+        others: &[GroupKey],
+    ) -> GroupReading {
         let mut state = self.lock();
         let group = *self.group.get();
         if group.is_some() {
@@ -210,7 +246,7 @@ impl Process {
         // The files of the others are read without the lock: a thread that wants to make a
         // series must not wait for a folder.
         drop(state);
-        let mut merger = Merger::new(*limits);
+        let mut merger = Merger::new(*limits, registries);
         if let (Some(group), Some(runtime_dir)) = (group, &self.options.runtime_dir) {
             let path = runtime_dir.join(group.to_string());
             let except = own.as_ref().map(|(process, _)| *process);
@@ -222,6 +258,7 @@ impl Process {
                 Err(error) => merger.damage(&path, None, error.to_string()),
             }
         }
+        self.add_others(&mut merger, limits, group, others);
         let process = match own {
             Some((process, words)) => {
                 merger.add_process(process, true, &words);
@@ -240,6 +277,28 @@ impl Process {
         merger.finish(group.map(|group| (group, &self.options.proc)))
     }
 
+    fn add_others(
+        &self,
+        merger: &mut Merger,
+        limits: &ReadLimits,
+        own: Option<GroupKey>,
+        others: &[GroupKey],
+    ) {
+        let Some(runtime_dir) = &self.options.runtime_dir else {
+            return;
+        };
+        for other in others.iter().filter(|other| Some(**other) != own) {
+            let path = runtime_dir.join(other.to_string());
+            let snapshot = PrivateDir::open(&path)
+                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, None));
+            match snapshot {
+                Ok(snapshot) => merger.add_snapshot(snapshot),
+                Err(error) if error.is_absent() => {}
+                Err(error) => merger.damage(&path, None, error.to_string()),
+            }
+        }
+    }
+
     /// Counts a panic that was caught at the host's border.
     pub fn note_panic(&self) {
         let inner = self.inner();
@@ -253,7 +312,7 @@ impl Process {
     }
 
     /// Places a series of a shared family. `None`: no room, it stays on the heap.
-    pub(crate) fn place(&self, state: &mut State, series: &Series) -> Option<&'static [AtomicU64]> {
+    pub(crate) fn place(&self, state: &mut State, series: &Series) -> Option<Placed> {
         let placed = self.try_place(state, series.family(), series.key());
         if placed.is_none() {
             state.add_unshared(&series.me());
@@ -266,27 +325,76 @@ impl Process {
         state: &mut State,
         family: &Family,
         key: &[u8],
-    ) -> Option<&'static [AtomicU64]> {
+    ) -> Option<Placed> {
         self.home(state)?;
         let number = match state.families.get(&family.uid()) {
             Some((number, _)) => *number,
             None => self.place_family(state, family)?,
         };
-        if let Some(words) = state.removed.remove(&(number, Box::from(key))) {
-            return Some(words);
+        let is_outside = family.is_outside();
+        let id = (number, Box::from(key));
+        if is_outside && let Some(words) = state.outside.series.get(&id) {
+            let is_new = false;
+            return Some(Placed { words, is_new });
         }
-        let n_cells = family.key().n_cells();
-        append(state, RecordKind::Series, number, key, n_cells)
+        let words = match state.removed.remove(&id) {
+            Some(words) => words,
+            None => {
+                let n_cells = family.key().n_cells();
+                append(state, RecordKind::Series, number, key, n_cells)?
+            }
+        };
+        if is_outside {
+            state.outside.series.insert(id, words);
+        }
+        let is_new = true;
+        Some(Placed { words, is_new })
+    }
+
+    /// Puts an exemplar beside a series of this process's segment, if there is room for it.
+    pub(crate) fn place_exemplar(&self, state: &mut State, series: &Series, one: &Exemplar) {
+        let (Some(&(number, _)), Some(words)) =
+            (state.families.get(&series.family().uid()), one.encode())
+        else {
+            return;
+        };
+        let (key, cell) = (series.key(), one.cell);
+        if state.exemplars.write(number, key, cell, &words) {
+            return;
+        }
+        let n_cells = exemplar::n_cells(&words);
+        let bytes = (state.exemplar_words + n_cells) * size_of::<u64>();
+        if self.options.limits.bytes_max / EXEMPLARS_SHARE < bytes {
+            state.note("there is no shared memory left for exemplars of more series".to_owned());
+            return;
+        }
+        let Some(home) = state.home.as_mut() else {
+            return;
+        };
+        let record_key = exemplar::record_key(cell, key);
+        // No room for an exemplar is no reason to think that there is none for a series.
+        let kind = RecordKind::Exemplar;
+        if let Ok(row) = home
+            .segment
+            .append(&home.dir, kind, number, &record_key, n_cells)
+        {
+            state.exemplar_words += n_cells;
+            state.exemplars.add(number, key, cell, row, &words);
+        }
     }
 
     fn place_family(&self, state: &mut State, family: &Family) -> Option<u32> {
         let registry = family.registry()?;
-        let number = state.home.as_mut()?.segment.next_family();
         let key = crate::record::FamilyKey {
             registry,
             ..family.key().clone()
         };
-        let words = append(state, RecordKind::Family, number, &key.encode(), 0)?;
+        let encoded = key.encode();
+        if OUTSIDE_REGISTRIES <= registry {
+            return place_outside(state, family.uid(), encoded);
+        }
+        let number = state.home.as_mut()?.segment.next_family();
+        let words = append(state, RecordKind::Family, number, &encoded, 0)?;
         // A test or a reload made the metric anew: what the old one counted is not its.
         let name = (registry, Arc::clone(&key.name));
         if let Some(old) = state.names.insert(name, family.uid()) {
@@ -359,8 +467,12 @@ impl State {
 
     /// Takes a family out of the reading.
     pub(crate) fn hide_family(&mut self, uid: u64) {
-        if let Some((_, words)) = self.families.remove(&uid) {
+        if let Some((number, words)) = self.families.remove(&uid)
+            && !self.families.values().any(|(other, _)| *other == number)
+        {
             words[FLAGS].store(REMOVED, Ordering::Release);
+            self.exemplars.forget(number);
+            self.outside.forget(number);
         }
         self.unshared
             .retain(|_, series| series.family().uid() != uid);
@@ -375,8 +487,10 @@ impl State {
         };
         if let Some(words) = series.detach() {
             words[FLAGS].store(REMOVED, Ordering::Release);
-            self.removed
-                .insert((*number, Box::from(series.key())), words);
+            let id = (*number, Box::from(series.key()));
+            self.exemplars.hide(*number, series.key());
+            self.outside.series.remove(&id);
+            self.removed.insert(id, words);
         }
     }
 
@@ -396,6 +510,29 @@ impl State {
             self.notice = Some(notice);
         }
     }
+}
+
+impl Outside {
+    fn forget(&mut self, number: u32) {
+        self.families.retain(|_, (other, _)| *other != number);
+        self.series.retain(|(other, _), _| *other != number);
+    }
+}
+
+/// Gives a metric outside the default registry the number of the one that was made before it
+/// with the same key, or one of its own.
+fn place_outside(state: &mut State, uid: u64, key: Vec<u8>) -> Option<u32> {
+    let (number, words) = match state.outside.families.get(&key) {
+        Some(known) => *known,
+        None => {
+            let number = state.home.as_mut()?.segment.next_family();
+            let words = append(state, RecordKind::Family, number, &key, 0)?;
+            state.outside.families.insert(key, (number, words));
+            (number, words)
+        }
+    };
+    state.families.insert(uid, (number, words));
+    Some(number)
 }
 
 fn append(
@@ -432,5 +569,7 @@ enum NoHome {
     NoRoom(#[from] NoRoom),
 }
 
+#[cfg(test)]
+mod outside_tests;
 #[cfg(test)]
 pub(crate) mod tests;

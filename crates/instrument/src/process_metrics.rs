@@ -203,6 +203,7 @@ fn family(kind: FamilyKind, name: &str, help: &str, value: Value) -> FamilyReadi
         help: help.into(),
         unit: Arc::from(""),
         series: vec![SeriesReading {
+            exemplars: Vec::new(),
             labels: Vec::new(),
             value,
         }],

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::exemplar::Exemplar;
 use crate::find::LiveProcess;
 use crate::private_fs::Untrusted;
 
@@ -46,6 +47,8 @@ pub struct SeriesReading {
     /// In the order in which the family declares them.
     pub labels: Vec<(Arc<str>, Arc<str>)>,
     pub value: Value,
+    /// The latest of each cell that has one.
+    pub exemplars: Vec<Exemplar>,
 }
 
 /// A value, summed over the group.
@@ -81,6 +84,31 @@ pub struct Damage {
     /// Byte in the file, where it is known.
     pub offset: Option<u64>,
     pub what: String,
+}
+
+/// Which registries are read as one. Metrics of one name in registries that are joined add up
+/// as those of several processes do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registries {
+    /// Each by itself.
+    Apart,
+    /// Those outside ([`crate::OUTSIDE_REGISTRIES`]) with the default one.
+    OutsideWithDefault,
+    /// All with the default one; of those outside only this one. Gauges of one series a process
+    /// then always tell which process it is.
+    All { outside: Option<u16> },
+}
+
+impl Registries {
+    /// The number that a registry is read under; none when it is left out.
+    pub(crate) fn number(self, registry: u16) -> Option<u16> {
+        let is_outside = crate::OUTSIDE_REGISTRIES <= registry;
+        match self {
+            Self::Apart => Some(registry),
+            Self::OutsideWithDefault => Some(if is_outside { 0 } else { registry }),
+            Self::All { outside } => (!is_outside || outside == Some(registry)).then_some(0),
+        }
+    }
 }
 
 /// What one reading may cost.

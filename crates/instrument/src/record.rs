@@ -54,6 +54,10 @@ pub(crate) const UNTOUCHED: f64 = -1.0;
 /// The first value cell.
 pub(crate) const VALUES: usize = 2;
 
+/// Numbers from here on are of registries that no process shows as its own: what
+/// prometheus_client's multi-process mode counts outside the default registry.
+pub const OUTSIDE_REGISTRIES: u16 = 0x8000;
+
 /// How a gauge's values in several processes become one (prometheus_client's
 /// `multiprocess_mode`, and `Auto`, the default here).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -248,6 +252,8 @@ pub(crate) enum RecordKind {
     Series,
     /// In an archive: a process whose segments were folded into it. The key is its file name.
     Folded,
+    /// What stands for a cell of a series (`exemplar.rs`).
+    Exemplar,
 }
 
 impl RecordKind {
@@ -256,11 +262,12 @@ impl RecordKind {
             Self::Family => 1,
             Self::Series => 2,
             Self::Folded => 3,
+            Self::Exemplar => 4,
         }
     }
 
     fn of(code: u16) -> Option<Self> {
-        [Self::Family, Self::Series, Self::Folded]
+        [Self::Family, Self::Series, Self::Folded, Self::Exemplar]
             .into_iter()
             .find(|kind| kind.code() == code)
     }

@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use crate::exemplar::Exemplar;
 use crate::family::Family;
 use crate::mapping::Place;
 use crate::process::Writers;
@@ -36,8 +37,10 @@ impl Series {
         let mut state = process.lock();
         let is_shared = family.is_shared();
         let placed = is_shared.then(|| process.try_place(&mut state, family, &key));
-        let place = match placed.flatten() {
-            Some(words) => Place::in_mapping(words),
+        let placed = placed.flatten();
+        let is_new = placed.as_ref().is_none_or(|placed| placed.is_new);
+        let place = match placed {
+            Some(placed) => Place::in_mapping(placed.words),
             None => Place::on_heap(1 + family.key().n_cells()),
         };
         let has_room = !place.is_on_heap();
@@ -50,7 +53,9 @@ impl Series {
             is_detached: AtomicBool::new(false),
             me: Weak::clone(me),
         });
-        series.begin(series.place.words());
+        if is_new {
+            series.begin(series.place.words());
+        }
         if is_shared && !has_room {
             state.add_unshared(&series);
         }
@@ -151,6 +156,27 @@ impl Series {
         }
     }
 
+    /// Keeps the latest exemplar of a cell where all processes see it; a series that is not in
+    /// shared memory keeps none.
+    pub fn set_exemplar(&self, exemplar: &Exemplar) {
+        // Finds its place after a fork.
+        self.words();
+        let process = self.family.process();
+        let mut state = process.lock();
+        if self.family.is_shared() && !self.place.is_on_heap() {
+            process.place_exemplar(&mut state, self, exemplar);
+        }
+    }
+
+    /// Tells whether what was kept of this series beside its cells is still its own: a forked
+    /// child counts a shared series anew.
+    pub fn era(&self) -> u64 {
+        match self.family.is_shared() {
+            true => self.family.process().epoch(),
+            false => 0,
+        }
+    }
+
     /// When it began, in seconds since the epoch.
     pub fn created(&self) -> f64 {
         f64::from_bits(self.created.load(Ordering::Relaxed))
@@ -174,11 +200,14 @@ impl Series {
         if !self.family.is_shared() || self.is_detached.load(Ordering::Acquire) {
             return;
         }
-        if let Some(words) = process.place(&mut state, self) {
-            for (to, from) in words.iter().zip(self.place.words()).skip(TIME) {
-                to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        if let Some(placed) = process.place(&mut state, self) {
+            let words = placed.words;
+            if placed.is_new {
+                for (to, from) in words.iter().zip(self.place.words()).skip(TIME) {
+                    to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+                words[FLAGS].store(0, Ordering::Release);
             }
-            words[FLAGS].store(0, Ordering::Release);
             self.place.move_to_mapping(words);
         }
         self.epoch.store(process.epoch(), Ordering::Release);
@@ -227,9 +256,11 @@ impl Series {
         }
         if self.family.is_shared() && !self.is_detached.load(Ordering::Acquire) {
             match process.place(&mut state, self) {
-                Some(words) => {
-                    self.begin(words);
-                    self.place.move_to_mapping(words);
+                Some(placed) => {
+                    if placed.is_new {
+                        self.begin(placed.words);
+                    }
+                    self.place.move_to_mapping(placed.words);
                 }
                 None => {
                     // What a fork copied is counted where it was counted.

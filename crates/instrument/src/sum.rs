@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::exemplar::Exemplar;
 use crate::group::ProcessId;
 use crate::merge::adds_up;
 use crate::reading::{FamilyKind, SeriesReading, Value};
@@ -22,6 +23,8 @@ pub(crate) struct SeriesSum {
     pub(crate) key: Arc<[u8]>,
     /// One, already added up, for kinds that add up; else one a process.
     contributions: Vec<Contribution>,
+    /// The latest of each cell that has one.
+    exemplars: Vec<Exemplar>,
 }
 
 impl SeriesSum {
@@ -29,6 +32,7 @@ impl SeriesSum {
         Self {
             key,
             contributions: Vec::new(),
+            exemplars: Vec::new(),
         }
     }
 
@@ -40,8 +44,30 @@ impl SeriesSum {
                 }
                 sum.time = sum.time.min(contribution.time);
             }
-            _ => self.contributions.push(contribution),
+            _ => match self.contributions.last_mut() {
+                // One name in two registries that are read as one, or two metrics that share
+                // their cells: what was made later says more, unless nobody touched it.
+                Some(known) if known.process == contribution.process => {
+                    if MOVED <= contribution.time {
+                        *known = contribution;
+                    }
+                }
+                _ => self.contributions.push(contribution),
+            },
         }
+    }
+
+    pub(crate) fn add_exemplar(&mut self, exemplar: Exemplar) {
+        let known = self.exemplars.iter_mut();
+        match known.into_iter().find(|one| one.cell == exemplar.cell) {
+            Some(known) if exemplar.is_later_than(known) => *known = exemplar,
+            Some(_) => {}
+            None => self.exemplars.push(exemplar),
+        }
+    }
+
+    pub(crate) fn exemplars(&self) -> &[Exemplar] {
+        &self.exemplars
     }
 
     /// Moves bucket `i` of each contribution to `places[i]` of `n` buckets.
@@ -53,6 +79,9 @@ impl SeriesSum {
                 wide[1 + place] += value;
             }
             contribution.values = wide;
+        }
+        for exemplar in &mut self.exemplars {
+            exemplar.cell = widened_cell(exemplar.cell, places).unwrap_or(exemplar.cell);
         }
     }
 
@@ -90,7 +119,11 @@ impl SeriesSum {
             }
             FamilyKind::Gauge => return self.finish_gauge(key.mode, &labels, is_many, out),
         };
-        out.push(SeriesReading { labels, value });
+        out.push(SeriesReading {
+            labels,
+            value,
+            exemplars: self.exemplars.clone(),
+        });
     }
 
     fn finish_gauge(
@@ -105,12 +138,17 @@ impl SeriesSum {
                 let mut labels = labels.to_vec();
                 labels.push(("pid".into(), contribution.process.pid.to_string().into()));
                 let value = Value::Gauge(contribution.values[0]);
-                out.push(SeriesReading { labels, value });
+                out.push(SeriesReading {
+                    labels,
+                    value,
+                    exemplars: Vec::new(),
+                });
             }
         } else if let Some((value, _)) = one_gauge(mode, &self.contributions) {
             out.push(SeriesReading {
                 labels: labels.to_vec(),
                 value: Value::Gauge(value),
+                exemplars: Vec::new(),
             });
         }
     }
@@ -146,6 +184,15 @@ impl SeriesSum {
             },
         }
     }
+}
+
+/// Where a histogram's cell goes when bucket `i` goes to `places[i]`: the sum stays the first.
+pub(crate) fn widened_cell(cell: u16, places: &[usize]) -> Option<u16> {
+    let Some(bucket) = cell.checked_sub(1) else {
+        return Some(0);
+    };
+    let place = places.get(usize::from(bucket))?;
+    u16::try_from(1 + place).ok()
 }
 
 /// The value of a gauge over processes, and when it was set.

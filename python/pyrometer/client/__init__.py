@@ -63,12 +63,12 @@ if TYPE_CHECKING:
         start_http_server,
         start_wsgi_server,
     )
-    from . import decorator, multiprocess, values
+    from . import decorator, mmap_dict, multiprocess, values
 
 mirror(__name__)
 
 # Modules that are loaded when they are asked for, and names that `exposition` loads.
-_MODULES = frozenset(("core", "decorator", "multiprocess", "parser", "values"))
+_MODULES = frozenset(("core", "decorator", "mmap_dict", "multiprocess", "parser", "values"))
 _LATE = frozenset(
     (
         *("MetricsHandler", "start_http_server", "start_wsgi_server", "delete_from_gateway"),

@@ -36,7 +36,7 @@ impl Stage {
         self.process_with(SegmentLimits::default())
     }
 
-    fn process_with(&self, limits: SegmentLimits) -> Arc<Process> {
+    pub(crate) fn process_with(&self, limits: SegmentLimits) -> Arc<Process> {
         let n = self.n_processes.get() + 1;
         self.n_processes.set(n);
         let id = ProcessId {
@@ -319,6 +319,7 @@ fn a_program_that_calls_exec_leaves_no_later_file_either() {
             limits: SegmentLimits::default(),
             proc: Proc::default(),
             identity: Some((GroupKey(ROOT), id)),
+            writers: Writers::Many,
         })
     };
     let first = process();

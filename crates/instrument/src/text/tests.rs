@@ -87,6 +87,7 @@ fn family(kind: FamilyKind, name: &str, labels: &[(&str, &str)], value: Value) -
         help: "H".into(),
         unit: "".into(),
         series: vec![SeriesReading {
+            exemplars: Vec::new(),
             labels: labels
                 .iter()
                 .map(|(a, b)| ((*a).into(), (*b).into()))
