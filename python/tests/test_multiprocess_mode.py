@@ -164,6 +164,24 @@ check(summed("own_total"), [line])
     )
 
 
+def test_what_leaves_the_default_registry_stays_in_the_sum(tmp_path: Path) -> None:
+    run(
+        """
+c = Counter("c", "help")
+c.inc(2)
+REGISTRY.unregister(c)
+c.inc()
+in_child(c.inc)
+again = Counter("c", "help")
+again.inc(10)
+assert b"c_total 10.0" in generate_latest(REGISTRY)
+check(summed("c_total"), ["c_total 14.0"])
+""",
+        tmp_path,
+        PROMETHEUS_MULTIPROC_DIR=folder(tmp_path),
+    )
+
+
 def test_gauges_follow_their_modes_and_tell_processes_apart(tmp_path: Path) -> None:
     run(
         """
