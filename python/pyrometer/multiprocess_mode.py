@@ -9,6 +9,7 @@ for it (a web server, its task workers, an exporter of their own), so that each 
 from __future__ import annotations
 
 import os
+import re
 from binascii import crc32
 from typing import Optional
 
@@ -21,6 +22,8 @@ OLD_VARIABLE = VARIABLE.lower()
 # Numbers from here on are of registries that nobody shows as his own.
 OUTSIDE = 0x8000
 _GROUP_SUFFIX = ".pyrometer"
+# A process group: number and start of its root process.
+_GROUP = re.compile(r"(\d+)-\d+")
 # Programs that count for one sum; reading more of them would hold up a scrape.
 _GROUPS_MAX = 64
 
@@ -50,8 +53,9 @@ def note_program(path: str) -> None:
     runtime_dir, name = os.path.split(group)
     try:
         for other in _names(path):
-            # Its numbers are gone, and nobody will write them again.
-            if not os.path.isdir(os.path.join(runtime_dir, other)):
+            # Its numbers are gone and so is it; one that runs may have them elsewhere.
+            is_there = os.path.isdir(os.path.join(runtime_dir, other))
+            if not is_there and not os.path.exists("/proc/" + other.partition("-")[0]):
                 os.unlink(os.path.join(path, other + _GROUP_SUFFIX))
         open(os.path.join(path, name + _GROUP_SUFFIX), "a").close()
     except OSError:
@@ -68,8 +72,9 @@ def programs(path: str) -> list[str]:
 
 
 def _names(path: str) -> list[str]:
-    return sorted(
+    names = (
         name.removesuffix(_GROUP_SUFFIX)
         for name in os.listdir(path)
         if name.endswith(_GROUP_SUFFIX)
     )
+    return sorted(name for name in names if _GROUP.fullmatch(name))

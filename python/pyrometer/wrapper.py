@@ -435,6 +435,10 @@ class MetricWrapperBase(_core.Metric):
         """Called by a registry that lets go of this metric."""
         if self._family.registry == number:
             self._family.unshare()
+            folder = multiprocess_mode.folder()
+            if folder is not None:
+                # The mode's sum has what was counted, whoever shows it.
+                self._share(multiprocess_mode.outside_number(folder))
 
     def _is_plain(self) -> bool:
         """Whether the cells alone say what is to be exposed."""

@@ -164,6 +164,24 @@ check(summed("own_total"), [line])
     )
 
 
+def test_what_leaves_the_default_registry_stays_in_the_sum(tmp_path: Path) -> None:
+    run(
+        """
+c = Counter("c", "help")
+c.inc(2)
+REGISTRY.unregister(c)
+c.inc()
+in_child(c.inc)
+again = Counter("c", "help")
+again.inc(10)
+assert b"c_total 10.0" in generate_latest(REGISTRY)
+check(summed("c_total"), ["c_total 14.0"])
+""",
+        tmp_path,
+        PROMETHEUS_MULTIPROC_DIR=folder(tmp_path),
+    )
+
+
 def test_gauges_follow_their_modes_and_tell_processes_apart(tmp_path: Path) -> None:
     run(
         """
@@ -289,6 +307,22 @@ check(sorted(summed("jobs_t", "private_t")), ["jobs_total 4.0", "private_total 6
         tmp_path,
         PROMETHEUS_MULTIPROC_DIR=folder(tmp_path),
     )
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    multiproc = Path(folder(tmp_path))
+    kept = ["..pyrometer", "1-1.pyrometer", "notes.pyrometer", "9-9.txt"]
+    for name in (*kept, "999999999-5.pyrometer"):
+        (multiproc / name).write_text("")
+    run(
+        'Counter("c", "help", registry=None).inc(); check(summed("c_total"), ["c_total 1.0"])',
+        tmp_path,
+        PROMETHEUS_MULTIPROC_DIR=str(multiproc),
+    )
+    left = {path.name for path in multiproc.iterdir()}
+    # A program that is gone is forgotten, and this one is noted.
+    assert set(kept) < left and len(left) == len(kept) + 1
+    assert "999999999-5.pyrometer" not in left
 
 
 def test_a_value_class_with_its_own_identifier_keeps_its_files(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
 //! goes wrong is the caller's trouble: cells then live on the heap, and the trouble is told once.
 //!
 //! Locks: one mutex, taken only when a series is made, moved or removed, gets an exemplar, and
-//! when the group is read. Counting never takes it. Nothing is called while it is held that could wait for the
-//! host (for Python's interpreter lock in particular).
+//! when the group is read. Counting never takes it. Nothing is called while it is held that could
+//! wait for the host (for Python's interpreter lock in particular).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::announce::{ANNOUNCE_NAME, Announcement};
 use crate::archive;
-use crate::exemplar::{self, Exemplar, ExemplarRows};
+use crate::exemplar::ExemplarRows;
 use crate::family::Family;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::mapping::{HeldFile, Replaceable, fork_word};
@@ -27,8 +27,10 @@ use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
 
-/// Exemplars take at most this part of a process's shared memory: counting comes first.
-const EXEMPLARS_SHARE: usize = 4;
+mod exemplars;
+mod outside;
+
+use outside::{Outside, place_outside};
 
 /// How a process keeps its cells.
 #[derive(Clone, Debug)]
@@ -97,16 +99,6 @@ pub(crate) struct State {
     exemplar_words: usize,
     /// Series that should be shared and found no room.
     unshared: HashMap<usize, Arc<Series>>,
-}
-
-/// What is counted outside the default registry. A metric that is made again (a registry for each
-/// push, each test, each part of a program) takes the cells of the one before, whose count goes
-/// on, as in a file of prometheus_client's.
-#[derive(Debug, Default)]
-struct Outside {
-    /// Number and record of each family, by its encoded key.
-    families: HashMap<Vec<u8>, (u32, &'static [AtomicU64])>,
-    series: HashMap<(u32, Box<[u8]>), &'static [AtomicU64]>,
 }
 
 /// Where a series was placed.
@@ -351,38 +343,6 @@ impl Process {
         Some(Placed { words, is_new })
     }
 
-    /// Puts an exemplar beside a series of this process's segment, if there is room for it.
-    pub(crate) fn place_exemplar(&self, state: &mut State, series: &Series, one: &Exemplar) {
-        let (Some(&(number, _)), Some(words)) =
-            (state.families.get(&series.family().uid()), one.encode())
-        else {
-            return;
-        };
-        let (key, cell) = (series.key(), one.cell);
-        if state.exemplars.write(number, key, cell, &words) {
-            return;
-        }
-        let n_cells = exemplar::n_cells(&words);
-        let bytes = (state.exemplar_words + n_cells) * size_of::<u64>();
-        if self.options.limits.bytes_max / EXEMPLARS_SHARE < bytes {
-            state.note("there is no shared memory left for exemplars of more series".to_owned());
-            return;
-        }
-        let Some(home) = state.home.as_mut() else {
-            return;
-        };
-        let record_key = exemplar::record_key(cell, key);
-        // No room for an exemplar is no reason to think that there is none for a series.
-        let kind = RecordKind::Exemplar;
-        if let Ok(row) = home
-            .segment
-            .append(&home.dir, kind, number, &record_key, n_cells)
-        {
-            state.exemplar_words += n_cells;
-            state.exemplars.add(number, key, cell, row, &words);
-        }
-    }
-
     fn place_family(&self, state: &mut State, family: &Family) -> Option<u32> {
         let registry = family.registry()?;
         let key = crate::record::FamilyKey {
@@ -510,29 +470,6 @@ impl State {
             self.notice = Some(notice);
         }
     }
-}
-
-impl Outside {
-    fn forget(&mut self, number: u32) {
-        self.families.retain(|_, (other, _)| *other != number);
-        self.series.retain(|(other, _), _| *other != number);
-    }
-}
-
-/// Gives a metric outside the default registry the number of the one that was made before it
-/// with the same key, or one of its own.
-fn place_outside(state: &mut State, uid: u64, key: Vec<u8>) -> Option<u32> {
-    let (number, words) = match state.outside.families.get(&key) {
-        Some(known) => *known,
-        None => {
-            let number = state.home.as_mut()?.segment.next_family();
-            let words = append(state, RecordKind::Family, number, &key, 0)?;
-            state.outside.families.insert(key, (number, words));
-            (number, words)
-        }
-    };
-    state.families.insert(uid, (number, words));
-    Some(number)
 }
 
 fn append(

@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use crate::exemplar::Exemplar;
 use crate::family::Family;
 use crate::mapping::Place;
+use crate::merge::adds_up;
 use crate::process::Writers;
 use crate::reading::FamilyKind;
 use crate::record::{FLAGS, MOVED, TIME, UNTOUCHED, VALUES};
@@ -207,6 +208,11 @@ impl Series {
                     to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
                 }
                 words[FLAGS].store(0, Ordering::Release);
+            } else if adds_up(self.family.key().kind) {
+                // Its like counts there already.
+                for (to, from) in words.iter().zip(self.place.words()).skip(VALUES) {
+                    self.add_to(to, f64::from_bits(from.load(Ordering::Relaxed)));
+                }
             }
             self.place.move_to_mapping(words);
         }

@@ -17,7 +17,7 @@ from ..metrics import Gauge
 from ..metrics_core import Metric
 from ..registry import REGISTRY, CollectorRegistry, collect_in
 from .mmap_merge import FileFamily, read_files
-from .values import _log_once, note_old_variable
+from .mmap_value import log_once, note_old_variable
 
 _LIVE_GAUGE_MULTIPROCESS_MODES = {
     mode for mode in Gauge._MULTIPROC_MODES if mode.startswith("live")
@@ -113,7 +113,7 @@ class MultiProcessCollector:
 def _join(metric: Metric, family: FileFamily) -> Metric:
     """The sum of what is in shared memory and what is in files."""
     if metric.type != family.kind:
-        _log_once(
+        log_once(
             f"the files of the multi-process mode have a {family.kind} {family.name}, which is a "
             f"{metric.type} here; they are left out"
         )
@@ -137,7 +137,7 @@ def _join(metric: Metric, family: FileFamily) -> Metric:
 
 
 def _report(path: str, error: Exception) -> None:
-    _log_once(f"a file of the multi-process mode cannot be read: {path}: {error}")
+    log_once(f"a file of the multi-process mode cannot be read: {path}: {error}")
 
 
 def mark_process_dead(pid: Union[int, str], path: Optional[str] = None) -> None:

@@ -119,6 +119,24 @@ fn a_metric_moves_from_outside_into_a_registry_that_is_shared() {
 }
 
 #[test]
+fn what_moves_to_its_like_outside_is_added_there() {
+    let stage = Stage::new();
+    let process = stage.process();
+    let like = outside(&process, spec(FamilyKind::Counter, "own", &[])).series([], 1.0);
+    like.add(2.0);
+    let family = Family::new(&process, spec(FamilyKind::Counter, "own", &[]));
+    family.share(0);
+    let series = family.series([], 1.0);
+    series.add(3.0);
+    family.unshare();
+    series.add(1.0);
+    family.share(OUTSIDE);
+    series.share();
+    like.add(1.0);
+    assert_eq!(joined(&process, Some(OUTSIDE), &[]), ["own_total 7.0"]);
+}
+
+#[test]
 fn a_fork_keeps_metrics_that_share_a_place_together() {
     let stage = Stage::new();
     let process = stage.process();
