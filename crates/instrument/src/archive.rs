@@ -43,6 +43,11 @@ pub(crate) fn stamp(dir: &PrivateDir) -> Option<(u64, i64, i64)> {
     Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
 }
 
+fn is_absent(dir: &PrivateDir) -> bool {
+    dir.open_file(ARCHIVE_NAME)
+        .is_err_and(|error| error.is_absent())
+}
+
 /// Names of the files that an archive holds.
 pub(crate) fn folded(words: &[u64]) -> HashSet<String> {
     folded_records(words)
@@ -72,6 +77,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     let Some(_lock) = lock(dir) else {
         return;
     };
+    remove_unfinished(dir, proc);
     let dead = dead_segments(dir, proc);
     if dead.is_empty() {
         return;
@@ -80,8 +86,9 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
         return;
     };
-    if snapshot.is_cut || (snapshot.archive.is_none() && stamp(dir).is_some()) {
-        // What was not read would be lost: an archive of a later version, or too many bytes.
+    if snapshot.is_cut || (snapshot.archive.is_none() && !is_absent(dir)) {
+        // What was not read would be lost: an archive of a later version or open to others, or
+        // too many bytes.
         return;
     }
     let n_files = |process| dead.iter().filter(|name| name.process == process).count();
@@ -113,8 +120,14 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
     }
 }
 
+/// Who an archive's header says it is of.
+pub(crate) fn identity() -> SegmentName {
+    let process = ProcessId { pid: 0, start: 0 };
+    SegmentName { process, index: 0 }
+}
+
 fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u64>> {
-    let nobody = ProcessId { pid: 0, start: 0 };
+    let nobody = identity().process;
     let mut words = record::encode_header(nobody, 0, 0).to_vec();
     let mut count = encode_record(RecordKind::Folded, 0, &[], 1)?;
     *count.last_mut()? = (n_started as f64).to_bits();
@@ -213,6 +226,29 @@ fn dead_segments(dir: &PrivateDir, proc: &Proc) -> Vec<SegmentName> {
         .filter(|segment| !is_live(segment))
         .copied()
         .collect()
+}
+
+/// Files that a process was killed over before they got their names: nobody reads them, and their
+/// memory is reserved.
+fn remove_unfinished(dir: &PrivateDir, proc: &Proc) {
+    let Ok((names, _)) = dir.names(FindLimits::default().files_max) else {
+        return;
+    };
+    for name in names {
+        let segment = name.strip_suffix(".new").and_then(SegmentName::parse);
+        let announcement = name
+            .strip_prefix(ANNOUNCE_NAME)
+            .and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".tmp")?.parse().ok());
+        let is_left = match (segment, announcement) {
+            (Some(segment), _) => !proc.is_running(segment.process),
+            (None, Some(pid)) => proc.stat(pid).is_none(),
+            (None, None) => false,
+        };
+        if is_left {
+            // What cannot be removed is in nobody's way.
+            drop(dir.remove_file(&name));
+        }
+    }
 }
 
 /// The later files first: without its first file a process is not read at all.

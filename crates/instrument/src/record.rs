@@ -437,5 +437,11 @@ pub(crate) fn read_header(words: &[u64]) -> Result<Option<usize>, BadHeader> {
     Ok(is_sound.then_some(used as usize))
 }
 
+/// Whether a header was written for this file.
+pub(crate) fn is_header_of(words: &[u64], process: ProcessId, index: u32) -> bool {
+    let written = encode_header(process, index, 0);
+    words.get(3..5) == Some(&written[3..5])
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::group::{Proc, ProcessId};
 use crate::private_fs::{PrivateDir, Untrusted};
 use crate::reading::{Damage, ReadLimits};
 use crate::record::{self, BadHeader, HEADER_WORDS};
-use crate::segment_file;
+use crate::segment_file::{self, SegmentName};
 
 /// The files of a group as read.
 #[derive(Debug, Default)]
@@ -51,12 +51,9 @@ impl Snapshot {
             tries += 1;
             let stamp = archive::stamp(dir);
             let mut reader = Reader::new(dir, limits);
-            if stamp.is_some() {
-                let archive = reader.words(archive::ARCHIVE_NAME);
-                reader.snapshot.folded =
-                    archive.as_deref().map(archive::folded).unwrap_or_default();
-                reader.snapshot.archive = archive;
-            }
+            let archive = reader.words(archive::ARCHIVE_NAME, archive::identity());
+            reader.snapshot.folded = archive.as_deref().map(archive::folded).unwrap_or_default();
+            reader.snapshot.archive = archive;
             reader.processes(proc, except)?;
             if archive::stamp(dir) == stamp || tries == TRIES_MAX {
                 let mut snapshot = reader.snapshot;
@@ -109,7 +106,7 @@ impl<'a> Reader<'a> {
                     files: Vec::new(),
                 });
             }
-            let words = self.words(&name);
+            let words = self.words(&name, segment);
             if let (Some(words), Some(files)) = (words, self.snapshot.processes.last_mut())
                 && files.process == segment.process
             {
@@ -121,7 +118,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a file's words with plain reads: a file that somebody truncates under a mapping
     /// would kill the reader. The kernel copies aligned words whole, so no cell is torn.
-    fn words(&mut self, name: &str) -> Option<Vec<u64>> {
+    fn words(&mut self, name: &str, identity: SegmentName) -> Option<Vec<u64>> {
         let file = match self.dir.open_file(name) {
             Ok(file) => file,
             Err(error) => {
@@ -133,7 +130,13 @@ impl<'a> Reader<'a> {
         let header_bytes = HEADER_WORDS as u64 * WORD_BYTES;
         let mut file = file.take(header_bytes.min(self.bytes_left));
         let read = file.read_to_end(&mut bytes);
-        let used = match record::read_header(&to_words(&bytes)) {
+        let header = to_words(&bytes);
+        let used = match record::read_header(&header) {
+            // A copy of another file would count twice.
+            Ok(_) if !record::is_header_of(&header, identity.process, identity.index) => {
+                self.damage(name, Some(0), "the header is another file's");
+                return None;
+            }
             Ok(used) => used,
             Err(bad) => {
                 let what = match bad {

@@ -135,6 +135,51 @@ fn an_archive_that_cannot_be_read_is_not_replaced() {
 }
 
 #[test]
+fn an_archive_that_is_open_to_others_is_reported_and_not_replaced() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let stage = Stage::new();
+    for _ in 0..3 {
+        let process = stage.process();
+        counter(&process, &[]).add(1.0);
+        process.die();
+    }
+    let path = stage.dir().join(ARCHIVE_NAME);
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&path, mode).unwrap();
+    };
+    set_mode(0o644);
+    let process = stage.process();
+    counter(&process, &[]).add(1.0);
+    let reading = crate::read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    let said: Vec<&str> = reading.damaged.iter().map(|damage| &*damage.what).collect();
+    assert!(said[0].contains("open to other users"), "{said:?}");
+    set_mode(0o600);
+    assert!(stage.text().contains("c_total 4.0"), "{}", stage.text());
+}
+
+#[test]
+fn what_a_killed_process_had_not_finished_is_removed() {
+    let stage = Stage::new();
+    let first = stage.process();
+    counter(&first, &[]).add(1.0);
+    let us = Proc::default().identify(std::process::id());
+    let mine = format!("{us}.1.seg.new");
+    let theirs = ["50000009-1.0.seg.new", "announce.json.50000009.tmp"];
+    for name in theirs.into_iter().chain([mine.as_str(), "notes.new"]) {
+        std::fs::write(stage.dir().join(name), "x").unwrap();
+    }
+    counter(&stage.process(), &[]).add(1.0);
+    for name in theirs {
+        assert!(!stage.dir().join(name).exists(), "{name}");
+    }
+    for name in [mine.as_str(), "notes.new"] {
+        assert!(stage.dir().join(name).exists(), "{name}");
+    }
+}
+
+#[test]
 fn an_archive_names_only_files_that_are_still_there() {
     let stage = Stage::new();
     for _ in 0..20 {

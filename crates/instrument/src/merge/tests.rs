@@ -89,7 +89,10 @@ fn a_hostile_file_is_reported_and_costs_its_neighbours_nothing() {
 
 /// A file of another process, of records that are whole and say something wrong.
 fn segment(records: &[(RecordKind, u32, Vec<u8>, &[f64])]) -> Vec<u8> {
-    let process = ProcessId { pid: 7, start: 1 };
+    segment_of(ProcessId { pid: 7, start: 1 }, records)
+}
+
+fn segment_of(process: ProcessId, records: &[(RecordKind, u32, Vec<u8>, &[f64])]) -> Vec<u8> {
     let mut words = record::encode_header(process, 0, 1 << 20).to_vec();
     for (kind, family, key, cells) in records {
         let mut record = record::encode_record(*kind, *family, key, cells.len()).unwrap();
@@ -159,9 +162,15 @@ fn a_metric_with_parts_of_another_kind_is_damage() {
 }
 
 #[test]
+fn a_copy_under_another_name_counts_nothing() {
+    check_liar("7-2.0.seg", &segment(&[]), Some("another file's"));
+}
+
+#[test]
 fn an_archive_of_countless_processes_does_not_overflow() {
     let lie = [(RecordKind::Folded, 0, Vec::new(), &[1e300][..])];
-    check_liar("archive.seg", &segment(&lie), None);
+    let archive = segment_of(ProcessId { pid: 0, start: 0 }, &lie);
+    check_liar("archive.seg", &archive, None);
 }
 
 #[test]

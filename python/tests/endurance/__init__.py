@@ -1,0 +1,1 @@
+"""What must hold after a thousand deaths and a thousand damages; the tests run fifty of each."""
