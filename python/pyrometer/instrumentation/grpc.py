@@ -178,6 +178,8 @@ class GrpcServer:
             # An application that fails without a word is UNKNOWN to its client.
             code = "OK" if error is None else "UNKNOWN"
             name = "" if error is None else type(error).__qualname__
+            # It has a code, of which nothing is said here.
+            code = "" if name == "AbortError" else code
         self._duration.get("grpc", method, code, name).observe(seconds)
 
 
@@ -199,7 +201,11 @@ def grpc_server(registry: Optional[CollectorRegistry]) -> GrpcServer:
 
 
 def _code(context: Any) -> str:
-    code = context.code()
+    read = getattr(context, "code", None)
+    if read is None:
+        # What grpc.aio gives to a function without ``async`` keeps the code to itself.
+        return ""
+    code = read()
     # grpc.aio has a number, 0 until one is set.
     return str(getattr(code, "name", "") or "") if code else ""
 
