@@ -1,6 +1,7 @@
 //! The group's sum as Python objects and as text.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use instrument::{
@@ -30,10 +31,19 @@ type FamilyTuple = (String, &'static str, String, String);
 /// Reads the group of this process.
 #[pyfunction]
 pub(crate) fn read_group(py: Python<'_>) -> Reading {
-    let reading = py.detach(|| {
-        let read = || process().read_group(&ReadLimits::default());
-        guard(GroupReading::default(), read)
-    });
+    read(py, || process().read_group(&ReadLimits::default()))
+}
+
+/// Reads a group's folder as a server does; nothing where there is none.
+#[pyfunction]
+pub(crate) fn read_group_at(py: Python<'_>, dir: PathBuf) -> Reading {
+    read(py, || {
+        instrument::read_group(&dir, &ReadLimits::default()).unwrap_or_default()
+    })
+}
+
+fn read(py: Python<'_>, read: impl FnOnce() -> GroupReading + Send) -> Reading {
+    let reading = py.detach(|| guard(GroupReading::default(), read));
     let place = |(place, family): (usize, &FamilyReading)| {
         ((family.registry, family.name.to_string()), place)
     };

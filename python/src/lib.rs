@@ -7,6 +7,7 @@ mod cells;
 mod clock;
 mod exposition;
 mod gc;
+mod gil;
 mod host;
 
 use pyo3::prelude::*;
@@ -24,11 +25,15 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<gc::GcCounters>()?;
     module.add_function(wrap_pyfunction!(cells::find_child, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::read_group_at, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::format_value, module)?)?;
+    module.add_function(wrap_pyfunction!(gil::start_gil_sampler, module)?)?;
+    module.add_function(wrap_pyfunction!(gil::stop_gil_sampler, module)?)?;
     module.add_function(wrap_pyfunction!(host::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(host::announce, module)?)?;
     module.add_function(wrap_pyfunction!(host::group_dir, module)?)?;
     module.add_function(wrap_pyfunction!(host::is_enabled, module)?)?;
+    module.add_function(wrap_pyfunction!(host::process_age, module)?)?;
     module.add_function(wrap_pyfunction!(host::sweep, module)?)?;
     module.add_function(wrap_pyfunction!(host::take_notice, module)?)?;
     module.add_function(wrap_pyfunction!(host::panic_on_purpose, module)?)?;

@@ -24,7 +24,7 @@ use crate::record::{FLAGS, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
-use crate::{archive, segment_file};
+use crate::{archive, segment_file, worker};
 
 /// How a process keeps its cells.
 #[derive(Clone, Debug)]
@@ -297,7 +297,13 @@ impl Process {
         } else {
             archive::fold_dead(&dir, &self.options.proc);
         }
+        // Held until the file has its name: whoever chooses a number next sees this one.
+        let turn = worker::Turn::take(&dir);
         let (segment, lock_file) = Segment::create(&dir, process, self.options.limits)?;
+        if let Some(number) = worker::choose(&dir, &self.options.proc, group, process, &turn) {
+            segment.set_worker(number);
+        }
+        drop(turn);
         Ok((Home { dir, segment }, lock_file))
     }
 }

@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ..metrics import Counter, Gauge, Histogram
 from ..registry import CollectorRegistry
+from ..runtime import serving
 from .http import BUCKETS, OVERFLOW, SERIES_MAX
 
 # Seconds; the bounds of the semantic conventions, and on to an hour.
@@ -69,6 +70,8 @@ class TaskMetrics:
 
         due: when it was sent or was to begin, in seconds since the epoch; ``None``: unknown.
         """
+        if serving.state.is_due:
+            serving.begin()
         name = self._name(name)
         # NaN is not itself.
         if due is not None and due == due:
