@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn, Optional
@@ -40,6 +41,10 @@ def main(arguments: list[str]) -> NoReturn:
     if program != shutil.which(command[0]):
         # Python looks for itself, and so for its environment, by the name that it was started by.
         command[0] = program
+    # Ignored by Python, and what is ignored stays so for the command.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
