@@ -1,5 +1,6 @@
 """The Rust part. Everything here is private to the package."""
 
+from os import PathLike
 from typing import Any, Optional, Sequence, final
 
 from typing_extensions import Self

@@ -97,7 +97,8 @@ def find(command: str) -> Optional[str]:
     """
     beside, path = os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)
     is_ours = sys.prefix != sys.base_prefix and not os.environ.get("VIRTUAL_ENV")
-    return shutil.which(command, path=os.pathsep.join((beside, path) if is_ours else (path, beside)))
+    folders = (beside, path) if is_ours else (path, beside)
+    return shutil.which(command, path=os.pathsep.join(folders))
 
 
 def _fail(code: int, message: str) -> NoReturn:

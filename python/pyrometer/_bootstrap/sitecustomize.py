@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Begins to measure a program under `pyrometer run`, in whichever Python it is.
 
 Every Python that the command starts runs this, also one that is too old for pyrometer or does not

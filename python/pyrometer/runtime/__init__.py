@@ -1,5 +1,5 @@
-"""What the interpreter itself costs a service: waiting for the event loop, for the interpreter lock,
-for a free worker.
+"""What the interpreter itself costs a service: waiting for the event loop, for the interpreter
+lock, for a free worker.
 
 Garbage collections and what each process takes are measured in every program that has a metric;
 this package has what needs a loop or a thread. ``pyrometer.init(app)`` and ``pyrometer run`` begin

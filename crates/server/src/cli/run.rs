@@ -26,7 +26,7 @@ pub(super) fn run(service: Option<&str>, command: &[OsString]) -> ExitCode {
     }
     let error = exec.arg("--").args(command).exec();
     complain(&format!(
-        "cannot start {}: {error}; `pyrometer run` needs the Python that has the pyrometer package, \
+        "cannot start {}: {error}; `pyrometer run` needs the Python that has the package, \
          beside this program or on PATH",
         python.display()
     ));
