@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         start_wsgi_server,
     )
     from .instrumentation import init
+    from .runtime.memory import memory_top
 
 # Loaded when it is used: see exposition.py.
 _LATE = frozenset(
@@ -67,6 +68,10 @@ def __getattr__(name: str) -> Any:
         from .alias import install
 
         return install
+    if name == "memory_top":
+        from .runtime.memory import memory_top
+
+        return memory_top
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -100,6 +105,7 @@ __all__ = (
     "instance_ip_grouping_key",
     "make_asgi_app",
     "make_wsgi_app",
+    "memory_top",
     "push_to_gateway",
     "pushadd_to_gateway",
     "start_http_server",

@@ -101,7 +101,11 @@ def service_name() -> tuple[str, str]:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     module = getattr(spec, "name", None) if spec is not None else None
-    return program_name(list(sys.argv), module), "program"
+    argv = list(sys.argv)
+    if module is None and argv[:1] == ["-m"]:
+        # In a sitecustomize, before the module was found. What precedes its arguments names it.
+        module = sys.orig_argv[: len(sys.orig_argv) - len(argv) + 1][-1].rpartition("-m")[2]
+    return program_name(argv, module), "program"
 
 
 def program_name(argv: list[str], main_module: Optional[str]) -> str:

@@ -95,6 +95,12 @@ class CollectorRegistry:
         """Adds a collector. Raises ``DuplicateTimeseries`` for a name that is taken."""
         with self._lock:
             names = self._get_names(collector)
+            holders = {self._names_to_collectors.get(name) for name in names}
+        # Metrics that were made without being asked for make room for those of the application.
+        for holder in holders:
+            if getattr(holder, "_yields", False):
+                self.unregister(holder)
+        with self._lock:
             duplicates = set(self._names_to_collectors).intersection(names)
             if duplicates:
                 raise DuplicateTimeseries(duplicates)

@@ -1,4 +1,4 @@
-//! The host's clock, read where no caller can pass the time: a gauge that is set.
+//! The host's clocks, read where no caller can pass the time: a gauge that is set, a pause.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -11,4 +11,21 @@ pub(crate) fn now() -> f64 {
     const CLOCK: ClockId = ClockId::Realtime;
     let time = clock_gettime(CLOCK);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Seconds since some moment, which never go back.
+pub(crate) fn monotonic() -> f64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Seconds since the machine was started, none where no clock says so.
+pub(crate) fn since_boot() -> Option<f64> {
+    #[cfg(target_os = "linux")]
+    {
+        let time = clock_gettime(ClockId::Boottime);
+        Some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }

@@ -1,18 +1,40 @@
 //! Garbage collections, counted as they happen, so that a server sees them too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use instrument::{FamilyKind, FamilySpec, GaugeMode};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::clock;
 use crate::host::{guard, process};
 
 /// CPython has three generations, and 3.13's incremental collector reports as three.
 const GENERATIONS: [&str; 3] = ["0", "1", "2"];
 
-/// Counters of prometheus_client's `GCCollector`, as an entry of `gc.callbacks`.
+/// Upper bounds in seconds. A young generation takes some 10 µs; a full collection of a few million
+/// objects takes a second, during which the process does nothing else.
+const PAUSE_BOUNDS: [f64; 11] = [
+    0.000_1,
+    0.000_5,
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1.0,
+    f64::INFINITY,
+];
+
+/// No collection runs.
+const IDLE: u64 = f64::NAN.to_bits();
+
+/// Counters of prometheus_client's `GCCollector`, and how long each collection took, as an entry
+/// of `gc.callbacks`.
 ///
 /// A collection may start within any allocation, so this allocates nothing and takes no lock
 /// but once after a fork.
@@ -21,6 +43,9 @@ pub(crate) struct GcCounters {
     collected: Vec<Arc<instrument::Series>>,
     uncollectable: Vec<Arc<instrument::Series>>,
     collections: Vec<Arc<instrument::Series>>,
+    pauses: Vec<Arc<instrument::Series>>,
+    /// When the running collection began, as bits; an interpreter runs one at a time.
+    began: AtomicU64,
 }
 
 #[pymethods]
@@ -39,7 +64,11 @@ impl GcCounters {
                 "Number of times this generation was collected",
             ),
         ]
-        .map(|(name, help)| guard(Vec::new(), || counters(name, help)));
+        .map(|(name, help)| {
+            guard(Vec::new(), || {
+                by_generation(FamilyKind::Counter, name, help)
+            })
+        });
         for (generation, (n_collected, n_uncollectable, n_collections)) in
             stats.into_iter().enumerate().take(GENERATIONS.len())
         {
@@ -53,13 +82,22 @@ impl GcCounters {
             collected,
             uncollectable,
             collections,
+            pauses: by_generation(
+                FamilyKind::Histogram,
+                "python_gc_duration_seconds",
+                "Time that the garbage collector took for a collection",
+            ),
+            began: AtomicU64::new(IDLE),
         }
     }
 
     fn __call__(&self, phase: &str, info: &Bound<'_, PyDict>) -> PyResult<()> {
         if phase != "stop" {
+            self.began
+                .store(clock::monotonic().to_bits(), Ordering::Relaxed);
             return Ok(());
         }
+        let seconds = clock::monotonic() - f64::from_bits(self.began.swap(IDLE, Ordering::Relaxed));
         let py = info.py();
         let number = |key| -> PyResult<usize> {
             let value = info.get_item(key)?;
@@ -72,6 +110,12 @@ impl GcCounters {
             add(&self.collections, generation, 1.0);
             add(&self.collected, generation, n_collected);
             add(&self.uncollectable, generation, n_uncollectable);
+            // Without its beginning, which was before this was here, it is no number.
+            if let Some(pauses) = self.pauses.get(generation)
+                && !seconds.is_nan()
+            {
+                pauses.histogram_observe(seconds);
+            }
         });
         Ok(())
     }
@@ -83,15 +127,18 @@ fn add(counters: &[Arc<instrument::Series>], generation: usize, amount: f64) {
     }
 }
 
-fn counters(name: &str, help: &str) -> Vec<Arc<instrument::Series>> {
+fn by_generation(kind: FamilyKind, name: &str, help: &str) -> Vec<Arc<instrument::Series>> {
     let spec = FamilySpec {
-        kind: FamilyKind::Counter,
+        kind,
         mode: GaugeMode::Auto,
         name: name.to_owned(),
         help: help.to_owned(),
         unit: String::new(),
         label_names: vec!["generation".to_owned()],
-        bounds: Vec::new(),
+        bounds: match kind {
+            FamilyKind::Histogram => PAUSE_BOUNDS.to_vec(),
+            _ => Vec::new(),
+        },
         states: Vec::new(),
     };
     let family = instrument::Family::new(process(), spec);

@@ -12,6 +12,8 @@ use instrument::{
 use model::Timestamp;
 use pyo3::prelude::*;
 
+use crate::clock;
+
 /// Set (to anything but `0` or nothing) it keeps every cell on the heap and nothing on disk.
 const DISABLED_VARIABLE: &str = "PYROMETER_DISABLED";
 
@@ -67,6 +69,18 @@ pub(crate) fn group_dir() -> Option<String> {
     guard(None, || {
         let dir = process().group_dir()?;
         Some(dir.to_string_lossy().into_owned())
+    })
+}
+
+/// Seconds since this process began (a forked one: since its fork); none where nobody knows.
+#[pyfunction]
+pub(crate) fn process_age() -> Option<f64> {
+    guard(None, || {
+        let started = Proc::default().identify(std::process::id()).start;
+        let ticks = rustix::param::clock_ticks_per_second();
+        // Both count from the boot of the machine, sleep included.
+        let age = clock::since_boot()? - started as f64 / ticks as f64;
+        (started != 0).then_some(age.max(0.0))
     })
 }
 

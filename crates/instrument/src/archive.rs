@@ -29,6 +29,7 @@ use crate::record::{
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
+use crate::worker;
 use model::Timestamp;
 
 pub(crate) const ARCHIVE_NAME: &str = "archive.seg";
@@ -353,6 +354,7 @@ fn is_ours(name: &str) -> bool {
     let name = name.strip_suffix(".new").unwrap_or(name);
     SegmentName::parse(name).is_some()
         || [ARCHIVE_NAME, LOCK_NAME, GONE_NAME, ANNOUNCE_NAME, "archive"].contains(&name)
+        || name == worker::LOCK_NAME
         || (name.starts_with(ANNOUNCE_NAME) && name.ends_with(".tmp"))
 }
 

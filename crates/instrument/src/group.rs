@@ -71,6 +71,7 @@ pub(crate) struct ProcStat {
     pub(crate) cpu_ticks: u64,
     /// The same of its children that ended and were waited for, and of theirs.
     pub(crate) children_cpu_ticks: u64,
+    pub(crate) n_threads: u64,
     pub(crate) virtual_bytes: u64,
     pub(crate) resident_pages: u64,
 }
@@ -180,6 +181,7 @@ fn parse_stat(text: &str) -> Option<ProcStat> {
         is_zombie: matches!(fields.first(), Some(&("Z" | "X"))),
         cpu_ticks: number(14)? + number(15)?,
         children_cpu_ticks: number(16)? + number(17)?,
+        n_threads: number(20)?,
         virtual_bytes: number(23)?,
         resident_pages: number(24)?,
     })

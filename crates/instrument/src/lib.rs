@@ -22,6 +22,7 @@ mod record; // The bytes.
 mod runtime_dir;
 mod segment;
 mod segment_file;
+mod worker;
 
 mod announce;
 mod find;

@@ -17,6 +17,7 @@ use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, Recor
 use crate::series::Series;
 use crate::snapshot::Snapshot;
 use crate::sum::{Contribution, SeriesSum, widened_cell};
+use crate::worker;
 
 /// A sum in the making.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Merger {
     families: Vec<FamilySum>,
     by_name: HashMap<(u16, Arc<str>), usize>,
     live: Vec<ProcessId>,
+    /// The worker numbers of the living that have one.
+    workers: Vec<(u32, ProcessId)>,
     /// Zombies and the like: dead, and still to be found in `/proc`.
     dead: Vec<ProcessId>,
     /// Processes that ever belonged to the group.
@@ -67,6 +70,7 @@ impl Merger {
             families: Vec::new(),
             by_name: HashMap::new(),
             live: Vec::new(),
+            workers: Vec::new(),
             dead: Vec::new(),
             n_started: 0,
             n_series: 0,
@@ -124,6 +128,9 @@ impl Merger {
         }
         if is_live {
             self.live.push(process);
+            let words = files.first().map_or(&[][..], Vec::as_slice);
+            let number = worker::number_in(words);
+            self.workers.extend(number.map(|number| (number, process)));
         } else {
             self.dead.push(process);
         }
@@ -366,6 +373,7 @@ impl Merger {
             let present = process_metrics::Present {
                 group,
                 live: &self.live,
+                workers: &self.workers,
                 dead: &self.dead,
                 n_started: self.n_started,
             };

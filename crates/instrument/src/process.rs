@@ -26,6 +26,7 @@ use crate::record::{FLAGS, OUTSIDE_REGISTRIES, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
+use crate::worker;
 
 mod exemplars;
 mod outside;
@@ -399,7 +400,13 @@ impl Process {
         } else {
             archive::fold_dead(&dir, &self.options.proc);
         }
+        // Held until the file has its name: whoever chooses a number next sees this one.
+        let turn = worker::Turn::take(&dir);
         let (segment, lock_file) = Segment::create(&dir, process, self.options.limits)?;
+        if let Some(number) = worker::choose(&dir, &self.options.proc, group, process, &turn) {
+            segment.set_worker(number);
+        }
+        drop(turn);
         Ok((Home { dir, segment }, lock_file))
     }
 }

@@ -14,6 +14,8 @@ use crate::reading::{FamilyKind, FamilyReading, SeriesReading, Value};
 pub(crate) struct Present<'a> {
     pub(crate) group: GroupKey,
     pub(crate) live: &'a [ProcessId],
+    /// Worker numbers, of those that have one; the root needs none.
+    pub(crate) workers: &'a [(u32, ProcessId)],
     pub(crate) dead: &'a [ProcessId],
     /// Processes that ever belonged to the group.
     pub(crate) n_started: u64,
@@ -117,7 +119,9 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
         "Total user and system CPU time spent in seconds.",
         cpu_ticks(present, &live, &dead) / ticks,
     ));
-    families.extend(fd_families(proc, &live));
+    let fds: Vec<Option<(f64, f64)>> = live.iter().map(|(id, _)| open_fds(proc, id)).collect();
+    families.extend(fd_families(&fds));
+    families.extend(worker_families(present, &live, &fds));
     families
 }
 
@@ -141,20 +145,12 @@ fn cpu_ticks(
 }
 
 /// Of the process that is nearest to its limit: the first one to fail is what matters.
-fn fd_families(proc: &Proc, live: &[(ProcessId, ProcStat)]) -> Vec<FamilyReading> {
-    let usage = |id: &ProcessId| {
-        let open = fs::read_dir(proc.path(id.pid, "fd"))
-            .ok()?
-            .take(FDS_MAX)
-            .count();
-        let max = max_fds(&fs::read_to_string(proc.path(id.pid, "limits")).ok()?)?;
-        Some((open as f64, max))
-    };
-    let fullest = live
+fn fd_families(fds: &[Option<(f64, f64)>]) -> Vec<FamilyReading> {
+    let fullest = fds
         .iter()
-        .filter_map(|(id, _)| usage(id))
+        .flatten()
         .max_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    let Some((open, max)) = fullest else {
+    let Some(&(open, max)) = fullest else {
         return Vec::new();
     };
     vec![
@@ -163,6 +159,91 @@ fn fd_families(proc: &Proc, live: &[(ProcessId, ProcStat)]) -> Vec<FamilyReading
             "process_max_fds",
             "Maximum number of open file descriptors.",
             max,
+        ),
+    ]
+}
+
+/// Open descriptors of a process, and how many it may open.
+fn open_fds(proc: &Proc, id: &ProcessId) -> Option<(f64, f64)> {
+    let open = fs::read_dir(proc.path(id.pid, "fd"))
+        .ok()?
+        .take(FDS_MAX)
+        .count();
+    let max = max_fds(&fs::read_to_string(proc.path(id.pid, "limits")).ok()?)?;
+    Some((open as f64, max))
+}
+
+/// What each process takes, by its worker number: a process that replaces another goes on with
+/// the other's series, so that there are as many as ever lived at a time. Names are those of
+/// OpenTelemetry's semantic conventions for processes.
+fn worker_families(
+    present: &Present<'_>,
+    live: &[(ProcessId, ProcStat)],
+    fds: &[Option<(f64, f64)>],
+) -> [FamilyReading; 4] {
+    let mut workers: Vec<(u32, &ProcStat, Option<f64>)> = live
+        .iter()
+        .zip(fds)
+        .filter_map(|((id, stat), fds)| {
+            let number = if *id == present.group.0 {
+                0
+            } else {
+                present.workers.iter().find(|(_, worker)| worker == id)?.0
+            };
+            Some((number, stat, fds.map(|(open, _)| open)))
+        })
+        .collect();
+    workers.sort_by_key(|(number, ..)| *number);
+    // Two with one number would be one series twice, and cost the whole scrape.
+    workers.dedup_by_key(|(number, ..)| *number);
+    let (page, ticks) = (
+        rustix::param::page_size() as f64,
+        rustix::param::clock_ticks_per_second() as f64,
+    );
+    let total = |total: f64| Value::Counter {
+        total,
+        created: None,
+    };
+    let by_worker =
+        |kind, name: &str, help: &str, of: &dyn Fn(&ProcStat, Option<f64>) -> Option<Value>| {
+            let series = |(number, stat, fds): &(u32, &ProcStat, Option<f64>)| {
+                let labels = vec![(Arc::from("worker"), number.to_string().into())];
+                let value = of(stat, *fds)?;
+                Some(SeriesReading {
+                    labels,
+                    value,
+                    exemplars: Vec::new(),
+                })
+            };
+            FamilyReading {
+                series: workers.iter().filter_map(series).collect(),
+                ..family(kind, name, help, Value::Gauge(0.0))
+            }
+        };
+    [
+        by_worker(
+            FamilyKind::Gauge,
+            "process_memory_usage_bytes",
+            "Resident memory of each process; worker 0 is the one that was started.",
+            &|stat, _| Some(Value::Gauge(stat.resident_pages as f64 * page)),
+        ),
+        by_worker(
+            FamilyKind::Counter,
+            "process_cpu_time_seconds",
+            "User and system CPU time of each process, without its children.",
+            &|stat, _| Some(total(stat.cpu_ticks as f64 / ticks)),
+        ),
+        by_worker(
+            FamilyKind::Gauge,
+            "process_thread_count",
+            "Threads of each process.",
+            &|stat, _| Some(Value::Gauge(stat.n_threads as f64)),
+        ),
+        by_worker(
+            FamilyKind::Gauge,
+            "process_unix_file_descriptor_count",
+            "Open file descriptors of each process.",
+            &|_, fds| fds.map(Value::Gauge),
         ),
     ]
 }

@@ -33,6 +33,8 @@ pub(crate) const USED_CHECK_WORD: usize = 7;
 pub(crate) const UNSHARED_WORD: usize = 8;
 /// Header word: panics that were caught at the host's border.
 pub(crate) const PANICS_WORD: usize = 9;
+/// Header word: the worker number of the process plus one; 0 where it has none.
+pub(crate) const WORKER_WORD: usize = 10;
 
 const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"prec");
 const RECORD_HEADER_WORDS: usize = 3;

@@ -9,7 +9,9 @@ use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use crate::group::ProcessId;
 use crate::mapping::map_forever;
 use crate::private_fs::{PrivateDir, check_file_bytes};
-use crate::record::{self, HEADER_WORDS, PANICS_WORD, UNSHARED_WORD, USED_CHECK_WORD, USED_WORD};
+use crate::record::{
+    self, HEADER_WORDS, PANICS_WORD, UNSHARED_WORD, USED_CHECK_WORD, USED_WORD, WORKER_WORD,
+};
 use crate::segment_file::SegmentName;
 
 /// How much shared memory one process may take.
@@ -114,6 +116,11 @@ impl Segment {
         file[USED_WORD].store(self.used as u64, Ordering::Release);
         file[USED_CHECK_WORD].store(!(self.used as u64), Ordering::Release);
         Ok(&row[record::flags_at(key.len())..])
+    }
+
+    /// Tells readers which worker of its group this process is.
+    pub(crate) fn set_worker(&self, number: u32) {
+        self.set_header(WORKER_WORD, u64::from(number) + 1);
     }
 
     /// Tells readers how many series of this process they cannot see.

@@ -5,10 +5,12 @@
 mod check;
 mod client;
 mod query;
+mod run;
 mod style;
 mod targets;
 mod up;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ struct Cli {
 enum Command {
     /// Run the server: find local Python services, scrape, store, and show them.
     Up(UpArgs),
+    /// Run a Python program, measured without a line in its code.
+    Run(RunArgs),
     /// Check files without running anything.
     Check {
         #[command(subcommand)]
@@ -84,6 +88,17 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub(crate) log_level: String,
+}
+
+/// Options of `pyrometer run`.
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The service's name [default: the application's, or the program's]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// What to run, and its arguments: `pyrometer run -- gunicorn shop:app`
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -167,6 +182,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Up(args) => up::run(args),
+        Command::Run(args) => run::run(args.service.as_deref(), &args.command),
         Command::Check {
             what: CheckWhat::Config { files, strict },
         } => check::configs(&files, strict),

@@ -15,7 +15,7 @@ import inspect
 from importlib import import_module
 from typing import Any, Optional, TypeVar
 
-from .. import _runtime
+from .. import _runtime, runtime
 from ..registry import CollectorRegistry
 from .guard import trouble
 
@@ -55,6 +55,7 @@ def init(
 
         registry = REGISTRY
     try:
+        runtime.prepare()
         if service:
             _runtime.note_app(service, module)
         instrumented: A = import_module("." + module, __name__).instrument(app, registry)

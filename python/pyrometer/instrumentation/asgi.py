@@ -10,6 +10,7 @@ import sys
 from typing import Any, Awaitable, Callable, Optional
 
 from ..registry import CollectorRegistry
+from ..runtime import loops, serving
 from .guard import trouble
 from .http import UNMATCHED, HttpServer, Request, http_server
 
@@ -115,6 +116,9 @@ class Middleware:
 
     async def _call_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lifespans, requests that are measured further out, and WebSockets."""
+        if scope["type"] == "lifespan":
+            await self._call_lifespan(scope, receive, send)
+            return
         if scope["type"] != "websocket" or KEY in scope:
             await self.app(scope, receive, send)
             return
@@ -135,6 +139,15 @@ class Middleware:
             except Exception:
                 trouble("websocket")
             session.error = None
+
+    async def _call_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting_send(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                serving.ready()
+
+        loops.watch_running()
+        await self.app(scope, receive, noting_send)
 
 
 _BODY = frozenset(("http.response.body", "http.response.pathsend"))

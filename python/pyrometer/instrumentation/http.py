@@ -14,6 +14,8 @@ from typing import Any, Callable, Optional, Union
 
 from ..metrics import Gauge, Histogram
 from ..registry import CollectorRegistry
+from ..runtime.serving import begin_request
+from ..runtime.serving import state as _process
 from .children import SERIES_MAX, Children
 from .guard import trouble
 
@@ -115,6 +117,8 @@ class HttpServer:
 
     def begin(self, method: Any) -> Request:
         """A request has come. Whoever began one must end it."""
+        if _process.is_due:
+            begin_request()
         known = self._methods.get(method)
         if known is None:
             known = self._know(method)

@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ..metrics import Counter, Gauge, Histogram
 from ..registry import CollectorRegistry
+from ..runtime import serving
 from .children import Children
 from .http import BUCKETS
 
@@ -74,6 +75,8 @@ class TaskMetrics:
 
         due: when it was sent or was to begin, in seconds since the epoch; ``None``: unknown.
         """
+        if serving.state.is_due:
+            serving.begin()
         # NaN is not itself.
         if due is not None and due == due:
             waited = min(max(time.time() - due, 0.0), QUEUE_SECONDS_MAX)

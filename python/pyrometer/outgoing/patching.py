@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from contextvars import ContextVar, Token
+from threading import get_ident
 from time import perf_counter
 from typing import Any, Callable, Optional
 
@@ -178,6 +179,8 @@ class ImportHook:
     def __init__(self, modules: frozenset[str], imported: Callable[[str, Any], None]) -> None:
         self._modules = modules
         self._imported = imported
+        # Asked for now, by thread: two hooks for one module ask each other.
+        self._asking: set[tuple[int, str]] = set()
 
     def install(self) -> None:
         sys.meta_path.insert(0, self)
@@ -188,8 +191,16 @@ class ImportHook:
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """The spec that the other finders give, whose loader calls back; ``importlib`` asks."""
-        if fullname not in self._modules:
+        asked = (get_ident(), fullname)
+        if fullname not in self._modules or asked in self._asking:
             return None
+        self._asking.add(asked)
+        try:
+            return self._find(fullname, path, target)
+        finally:
+            self._asking.discard(asked)
+
+    def _find(self, fullname: str, path: Any, target: Any) -> Any:
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
             if finder is self or find is None:
