@@ -5,6 +5,7 @@
 
 mod cells;
 mod clock;
+mod compression;
 mod exemplars;
 mod exposition;
 mod gc;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exposition::Reading>()?;
     module.add_class::<exposition::TextWriter>()?;
     module.add_class::<gc::GcCounters>()?;
+    module.add_function(wrap_pyfunction!(compression::compress, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::read_joined, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::format_value, module)?)?;
