@@ -7,6 +7,7 @@ metrics begin.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import re
@@ -42,8 +43,10 @@ def start() -> None:
     _is_started = True
     if not _core.is_enabled():
         return
-    _announce()
-    _start_interpreter_metrics()
+    for begin in (_announce, _start_interpreter_metrics):
+        # What is loaded late may fail to load: a host may have no descriptor left.
+        with contextlib.suppress(Exception):
+            begin()
     _core.sweep(time.time())
     log_notice()
 
@@ -54,7 +57,8 @@ def note_app(name: str, framework: str) -> None:
     if _app_name is None and name:
         _app_name, _framework = name, framework
         if _is_started and _core.is_enabled():
-            _announce()
+            with contextlib.suppress(Exception):
+                _announce()
 
 
 def note_version(version: str) -> None:
@@ -63,17 +67,19 @@ def note_version(version: str) -> None:
     if _app_version is None and version:
         _app_version = version
         if _is_started and _core.is_enabled():
-            _announce()
+            with contextlib.suppress(Exception):
+                _announce()
 
 
 def log_notice() -> None:
     """Logs what went wrong below, once."""
     notice = _core.take_notice()
     if notice:
-        # Loaded late, here and below: what an import of this package need not wait for.
-        import logging
+        with contextlib.suppress(Exception):
+            # Loaded late, here and below: what an import of this package need not wait for.
+            import logging
 
-        logging.getLogger("pyrometer").warning("%s", notice)
+            logging.getLogger("pyrometer").warning("%s", notice)
 
 
 def _announce() -> None:

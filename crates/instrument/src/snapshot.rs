@@ -148,8 +148,10 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        // Without a sound count the whole file is walked; its checksums tell what counts.
-        let wanted = used.map_or(u64::MAX, |used| used as u64 * WORD_BYTES);
+        // Without a sound count the whole file is walked; its checksums tell what counts. Not
+        // more than it was made with: what somebody appended must not use up the others' bytes.
+        let wanted = used.map_or(header[2], |used| used as u64);
+        let wanted = wanted.saturating_mul(WORD_BYTES);
         let allowed = wanted.min(self.bytes_left);
         file.set_limit(allowed.saturating_sub(bytes.len() as u64));
         let read = read.and_then(|_| file.read_to_end(&mut bytes));

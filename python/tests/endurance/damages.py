@@ -54,12 +54,9 @@ def zeros(path: Path, chance: random.Random) -> None:
 def huge(path: Path, chance: random.Random) -> None:
     os.truncate(path, 1 << chance.randrange(20, 38))
     with open(path, "r+b") as file:
-        # The count of words that are used, and its twin: lies that agree, or do not.
-        n_words = chance.choice([1 << 20, 1 << 27, 1 << 60])
-        file.seek(16)
-        file.write(n_words.to_bytes(8, sys.byteorder))
+        # The count of words that are used no longer agrees with its twin: all is to be walked.
         file.seek(48)
-        file.write(n_words.to_bytes(8, sys.byteorder))
+        file.write(chance.choice([1 << 20, 1 << 27, 1 << 60]).to_bytes(8, sys.byteorder))
 
 
 def lengths(path: Path, chance: random.Random) -> None:

@@ -249,7 +249,8 @@ fn a_file_that_was_cut_off_keeps_what_is_left() {
 #[test]
 fn a_huge_file_stops_at_the_limit() {
     let (stage, path) = two_processes();
-    let mut header = record::encode_header(ProcessId { pid: 7, start: 9 }, 0, 1 << 40);
+    let process = ProcessId::parse("50000002-2").unwrap();
+    let mut header = record::encode_header(process, 0, 1 << 40);
     header[USED_WORD] = 1 << 40;
     header[USED_CHECK_WORD] = !(1 << 40);
     let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();

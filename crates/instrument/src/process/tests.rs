@@ -542,7 +542,21 @@ fn after_a_fork_what_was_counted_before_counts_once() {
     // put aside under another name as the parent would keep it.
     let name = stage.segments().remove(0);
     let other = name.replace("50000001-1", "50000077-1");
-    std::fs::rename(stage.dir().join(&name), stage.dir().join(&other)).unwrap();
+    let path = stage.dir().join(&other);
+    std::fs::rename(stage.dir().join(&name), &path).unwrap();
+    let id = ProcessId {
+        pid: ROOT.pid + 77,
+        start: 1,
+    };
+    assert_eq!(other, format!("{id}.0.seg"));
+    let n_words = std::fs::metadata(&path).unwrap().len() as usize / 8;
+    let header = crate::record::encode_header(id, 0, n_words);
+    let bytes: Vec<u8> = header[..6]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
     process.after_fork();
     assert_eq!(series.cell(0), 0.0);
     series.add(1.0);
