@@ -439,8 +439,11 @@ class Info(MetricWrapperBase):
 class _Facts:
     """Held while the facts of an info change, which is seldom: one for all infos."""
 
+    # A signal handler or a finalizer may come while this very thread holds it.
+    _make_lock = staticmethod(threading.RLock)
+
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = self._make_lock()
         keep_lock_free(self)
 
 

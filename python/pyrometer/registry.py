@@ -35,7 +35,7 @@ _with_locks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary
 
 def _renew_locks() -> None:
     for one in list(_with_locks.values()):
-        one._lock = Lock()
+        one._lock = getattr(one, "_make_lock", Lock)()
 
 
 if hasattr(os, "register_at_fork"):
@@ -43,7 +43,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def keep_lock_free(one: Any) -> None:
-    """Gives it a new ``_lock`` in every forked child."""
+    """Gives it a new ``_lock`` in every forked child, made by its ``_make_lock`` if it has one."""
     _with_locks[id(one)] = one
 
 

@@ -98,6 +98,8 @@ class MetricWrapperBase(_core.Metric):
 
     _type: Optional[str] = None
     _reserved_labelnames: Sequence[str] = ()
+    # A signal handler or a finalizer may ask for a child while this very thread makes one.
+    _make_lock = staticmethod(threading.RLock)
     # What a timer calls.
     _timed_method = "observe"
 
@@ -113,7 +115,7 @@ class MetricWrapperBase(_core.Metric):
     _documentation: str = shared()
     _unit: str = shared()
     _family: _core.Family = shared()
-    _lock: threading.Lock = shared()
+    _lock: threading.RLock = shared()
     # Set when a child is driven by a function: the cells then do not tell its value.
     _has_functions: bool = shared()
     # Set when numbers are in files that `MultiProcessCollector` reads.
@@ -155,7 +157,7 @@ class MetricWrapperBase(_core.Metric):
         else:
             self._shared = parent._shared
         if self._is_parent():
-            self._lock = threading.Lock()
+            self._lock = self._make_lock()
             keep_lock_free(self)
             self._begin_children(self._labelnames, {})
         is_registered = bool(registry) and not self._labelvalues

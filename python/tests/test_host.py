@@ -262,3 +262,26 @@ atexit.register(gc.collect)
         tmp_path,
     )
     assert _core.is_enabled()
+
+
+def test_a_finalizer_may_count_while_a_child_is_made(tmp_path: Path) -> None:
+    printed = run_python(
+        """
+import pyrometer
+
+class Nasty(pyrometer.Counter):
+    def _metric_init(self):
+        super()._metric_init()
+        if self._labelvalues == ("outer",):
+            # As a finalizer or a signal handler does, in the middle of it.
+            nasty.labels("inner").inc()
+
+nasty = Nasty("nasty", "help", ["kind"])
+nasty.labels("outer").inc(2)
+nasty.labels("inner").inc()
+print(pyrometer.generate_latest().decode())
+""",
+        tmp_path,
+    )
+    assert 'nasty_total{kind="inner"} 2.0' in printed
+    assert 'nasty_total{kind="outer"} 2.0' in printed
