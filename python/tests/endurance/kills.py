@@ -36,7 +36,7 @@ print("ready", flush=True)
 import select
 while not select.select([sys.stdin], [], [], 0)[0]:
     reading = _core.read_group(sys.argv[1])
-    now = sum(value for suffix, _, value in reading.samples(0, "work", False))
+    now = sum(sample[2] for sample in reading.samples(0, "work", False))
     fallen += now < seen
     seen, n = max(seen, now), n + 1
     damaged += reading.damaged()
@@ -69,6 +69,10 @@ def start(words: memoryview, slot: int) -> int:
     return pid
 
 
+# Workers that count. Whatever goes wrong, none must go on for ever.
+alive: list[int] = []
+
+
 def scrape_seconds() -> float:
     """How long a reading takes, with no worker alive."""
     times = []
@@ -96,14 +100,14 @@ def main() -> int:
     seen, n_fallen, n_killed, n_amid = 0.0, 0, 0, 0
     files_max = 0
     seconds: dict[int, float] = {}
-    alive: list[int] = []
     for slot in range(arguments.kills):
         alive.append(start(words, slot))
         time.sleep(chance.uniform(0, 0.004) if slot % 2 else chance.uniform(0, 0.03))
         victim = alive.pop() if slot % 2 or len(alive) == N_WORKERS else None
         dying = [victim] if victim else []
         if slot in (9, arguments.kills - 1):
-            dying, alive = dying + alive, []
+            dying += alive
+            alive.clear()
         for pid in dying:
             os.kill(pid, signal.SIGKILL)
             assert os.waitpid(pid, 0)[1] == signal.SIGKILL
@@ -112,7 +116,7 @@ def main() -> int:
         n_amid += any(name.endswith(".new") for name in names)
         files_max = max(files_max, len(names))
         reading = _core.read_group()
-        now = sum(value for _, _, value in reading.samples(0, "work", False) or ())
+        now = sum(sample[2] for sample in reading.samples(0, "work", False) or ())
         n_fallen += now < seen
         seen = max(seen, now)
         if not alive:
@@ -120,7 +124,7 @@ def main() -> int:
             assert os.waitpid(fold_once(), 0)[1] == 0
             seconds[n_killed] = scrape_seconds()
     begun, done = sum(words[0::2]), sum(words[1::2])
-    counted = sum(value for _, _, value in _core.read_group().samples(0, "work", False) or ())
+    counted = sum(sample[2] for sample in _core.read_group().samples(0, "work", False) or ())
     output, _ = outside.communicate("stop")
     n_scrapes, n_outside_fallen, n_damaged = map(int, output.split()[:3])
     (_, first), *_, (_, last) = sorted(seconds.items())
@@ -171,4 +175,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     finally:
+        for pid in alive:
+            os.kill(pid, signal.SIGKILL)
         shutil.rmtree(runtime)
