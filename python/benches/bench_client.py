@@ -21,7 +21,7 @@ import pyrometer
 
 # Long enough that the clock's resolution is below a thousandth of a round.
 SECONDS_A_ROUND = 0.02
-N_SERIES = 10_000
+N_SERIES = (10_000, 100_000)
 
 
 def operations(package: Any) -> dict[str, Callable[[int], None]]:
@@ -77,9 +77,10 @@ def operations(package: Any) -> dict[str, Callable[[int], None]]:
     }
 
 
-def generate(package: Any) -> Callable[[int], None]:
-    family = package.Counter("bench_series", "help", ["number", "kind"])
-    for number in range(N_SERIES):
+def generate(package: Any, n_series: int) -> Callable[[int], None]:
+    """Exposes everything, after so many series were added."""
+    family = package.Counter(f"bench_series_{n_series}", "help", ["number", "kind"])
+    for number in range(n_series):
         family.labels(str(number), "some kind").inc(number)
 
     def run(n: int) -> None:
@@ -126,11 +127,14 @@ def main() -> None:
         figures[f"rival_{name}_ns"] = round(b * 1e9, 1)
         figures[f"{name}_ratio"] = round(b / a, 2)
         print(f"{name:20} {a * 1e9:8.1f} ns   rival {b * 1e9:8.1f} ns", file=sys.stderr)
-    a, b = measure(generate(pyrometer), generate(prometheus_client), max(3, rounds // 3))
-    figures["generate_10k_ms"] = round(a * 1e3, 3)
-    figures["rival_generate_10k_ms"] = round(b * 1e3, 3)
-    figures["generate_10k_ratio"] = round(b / a, 2)
-    print(f"generate 10k series  {a * 1e3:8.2f} ms   rival {b * 1e3:8.2f} ms", file=sys.stderr)
+    for n_series in N_SERIES:
+        runs = (generate(package, n_series) for package in (pyrometer, prometheus_client))
+        a, b = measure(*runs, max(3, rounds // 3))
+        name = f"generate_{n_series // 1000}k"
+        figures[f"{name}_ms"] = round(a * 1e3, 3)
+        figures[f"rival_{name}_ms"] = round(b * 1e3, 3)
+        figures[f"{name}_ratio"] = round(b / a, 2)
+        print(f"{name:20} {a * 1e3:8.2f} ms   rival {b * 1e3:8.2f} ms", file=sys.stderr)
     print(json.dumps(figures))
 
 

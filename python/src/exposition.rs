@@ -1,7 +1,7 @@
 //! The group's sum as Python objects and as text.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use instrument::{
     Escaping, FamilyKind, FamilyReading, GroupReading, PlainSample, ReadLimits, Value,
@@ -64,8 +64,11 @@ impl Reading {
         let family = self.family(registry, name)?;
         let mut samples = Vec::new();
         for series in &family.series {
-            let own = |(name, value): &(Arc<str>, Arc<str>)| (name.to_string(), value.to_string());
-            let labels: Vec<(String, String)> = series.labels.iter().map(own).collect();
+            let labels: Vec<(String, String)> = family
+                .labels(series)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into_owned()))
+                .collect();
             push_samples(
                 &family.name,
                 &series.value,
@@ -82,6 +85,15 @@ impl Reading {
         let text =
             |damage: &instrument::Damage| format!("{}: {}", damage.path.display(), damage.what);
         self.reading.damaged.iter().map(text).collect()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let reading = std::mem::take(&mut self.reading);
+        // Giving back the memory of a hundred thousand series takes milliseconds. Without an
+        // interpreter (it ends) nobody waits for it.
+        Python::try_attach(|py| py.detach(|| drop(reading)));
     }
 }
 

@@ -58,8 +58,8 @@ pub(crate) fn n_folded(words: &[u64]) -> u64 {
 fn folded_records(words: &[u64]) -> impl Iterator<Item = (String, f64)> {
     record::walk(words, HEADER_WORDS).filter_map(|found| match found {
         Found::Record(record) if record.kind == RecordKind::Folded => {
-            let count = record.cells.first().copied().unwrap_or_default();
-            Some((String::from_utf8(record.key).ok()?, count))
+            let count = f64::from_bits(record.cells.first().copied().unwrap_or_default());
+            Some((std::str::from_utf8(record.key).ok()?.to_owned(), count))
         }
         Found::Record(_) | Found::Damage { .. } => None,
     })
@@ -130,11 +130,12 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
             0,
         )?);
         for series in &family.series {
-            let Some((time, values)) = series.fold(&family.key) else {
+            let Some((time, values)) = family.fold(series) else {
                 continue;
             };
             let n_cells = 1 + values.len();
-            let mut record = encode_record(RecordKind::Series, number, &series.key, n_cells)?;
+            let key = family.key_of(series);
+            let mut record = encode_record(RecordKind::Series, number, key, n_cells)?;
             let first = record.len() - n_cells;
             record[first] = time.to_bits();
             for (word, value) in record[first + 1..].iter_mut().zip(values) {

@@ -32,7 +32,9 @@ mod process; // Writing.
 mod series;
 
 mod archive;
+mod key_index;
 mod merge;
+mod number;
 mod process_metrics;
 mod reading; // Reading.
 mod snapshot;
@@ -44,6 +46,7 @@ pub use archive::{Swept, sweep_groups};
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
+pub use number::format_value;
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions};
 pub use reading::{
@@ -53,7 +56,7 @@ pub use record::GaugeMode;
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
-pub use text::{Escaping, PlainSample, TextWriter, format_value, render_text};
+pub use text::{Escaping, PlainSample, TextWriter, render_text};
 
 use std::path::Path;
 

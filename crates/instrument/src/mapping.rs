@@ -34,6 +34,13 @@ pub(crate) fn map_forever(file: &File, n_words: usize) -> io::Result<&'static [A
     Ok(unsafe { std::slice::from_raw_parts(bytes.as_mut_ptr().cast::<AtomicU64>(), n_words) })
 }
 
+/// Words as the bytes that they are in memory.
+pub(crate) fn bytes_of(words: &[u64]) -> &[u8] {
+    // SAFETY: the bytes are those of `words`, borrowed as long; a byte has no alignment to keep
+    // and no value that is not allowed.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) }
+}
+
 /// A row of words that starts on the heap and may move into a mapping and back while other
 /// threads use it. Reading it is one load.
 #[derive(Debug)]

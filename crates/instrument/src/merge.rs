@@ -15,7 +15,7 @@ use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits
 use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
-use crate::sum::{Contribution, SeriesSum};
+use crate::sum::{FamilySum, Source, widen_values};
 
 /// A sum in the making.
 #[derive(Debug)]
@@ -34,13 +34,6 @@ pub(crate) struct Merger {
     damaged: Vec<Damage>,
 }
 
-#[derive(Debug)]
-pub(crate) struct FamilySum {
-    pub(crate) key: FamilyKey,
-    pub(crate) series: Vec<SeriesSum>,
-    by_key: HashMap<Arc<[u8]>, usize>,
-}
-
 /// How one process's family fits into the sum's.
 struct Fit {
     family: usize,
@@ -54,8 +47,13 @@ struct Fit {
 
 impl Merger {
     pub(crate) fn new(limits: ReadLimits) -> Self {
+        // Places in a family's index are 32 bits wide.
+        let series_max = limits.series_max.min(i32::MAX as usize);
         Self {
-            limits,
+            limits: ReadLimits {
+                series_max,
+                ..limits
+            },
             families: Vec::new(),
             by_name: HashMap::new(),
             live: Vec::new(),
@@ -175,19 +173,20 @@ impl Merger {
             ..series.family().key().clone()
         };
         if let Ok(fit) = self.fit_key(key, false) {
+            let cells = series.cells();
             let record = Record {
                 kind: RecordKind::Series,
                 family: 0,
-                key: series.key().to_vec(),
+                key: series.key(),
                 flags: 0,
-                cells: series.cells(),
+                cells: &cells,
             };
             self.add_record(&fit, record, process, true);
         }
     }
 
-    fn fit(&mut self, record: &Record) -> Result<Fit, &'static str> {
-        let key = FamilyKey::decode(&record.key).ok_or("a metric's description is damaged")?;
+    fn fit(&mut self, record: &Record<'_>) -> Result<Fit, &'static str> {
+        let key = FamilyKey::decode(record.key).ok_or("a metric's description is damaged")?;
         self.fit_key(key, record.flags & REMOVED != 0)
     }
 
@@ -206,11 +205,7 @@ impl Merger {
         }
         let Some(&known) = self.by_name.get(&name) else {
             self.by_name.insert(name, self.families.len());
-            self.families.push(FamilySum {
-                key,
-                series: Vec::new(),
-                by_key: HashMap::new(),
-            });
+            self.families.push(FamilySum::new(key));
             return Ok(fit);
         };
         fit.family = known;
@@ -232,60 +227,52 @@ impl Merger {
         Ok(fit)
     }
 
-    fn add_record(&mut self, fit: &Fit, record: Record, process: ProcessId, is_live: bool) {
+    fn add_record(&mut self, fit: &Fit, record: Record<'_>, process: ProcessId, is_live: bool) {
         if fit.is_removed || record.flags & REMOVED != 0 || record.cells.len() != fit.n_cells {
             return;
         }
+        let ordered;
         let key = match &fit.label_order {
             None => record.key,
-            Some(order) => match reorder(&record.key, order) {
-                Some(key) => key,
+            Some(order) => match reorder(record.key, order) {
+                Some(key) => {
+                    ordered = key;
+                    &ordered
+                }
                 None => return,
             },
         };
         let family = &mut self.families[fit.family];
+        let hash = family.hash(key);
+        let found = family.find(hash, key);
+        if found.is_none() {
+            if self.n_series == self.limits.series_max || !is_key(key, family) {
+                return;
+            }
+            self.n_series += 1;
+            if self.n_series == self.limits.series_max {
+                self.damaged.push(Damage {
+                    path: process.to_string().into(),
+                    offset: None,
+                    what: "the group has more series than the limit".to_owned(),
+                });
+            }
+        }
         let (&time, values) = record.cells.split_first().expect("a series has a time");
-        let n_bounds = family.key.bounds.len();
-        let values = match &fit.buckets {
-            None => values.to_vec(),
+        let source = Source {
+            process,
+            is_live,
+            time: f64::from_bits(time),
+        };
+        let values = values.iter().map(|bits| f64::from_bits(*bits));
+        match &fit.buckets {
+            None => family.add(found, (hash, key), source, values),
             Some(places) => {
-                let mut wide = vec![0.0; 1 + n_bounds];
-                wide[0] = values[0];
-                for (place, value) in places.iter().zip(&values[1..]) {
-                    wide[1 + place] += value;
-                }
-                wide
+                let values: Vec<f64> = values.collect();
+                let wide = widen_values(&values, places, family.key.bounds.len());
+                family.add(found, (hash, key), source, wide.into_iter());
             }
-        };
-        let index = match family.by_key.get(key.as_slice()) {
-            Some(index) => *index,
-            None => {
-                if self.n_series == self.limits.series_max {
-                    return;
-                }
-                self.n_series += 1;
-                if self.n_series == self.limits.series_max {
-                    self.damaged.push(Damage {
-                        path: process.to_string().into(),
-                        offset: None,
-                        what: "the group has more series than the limit".to_owned(),
-                    });
-                }
-                let key: Arc<[u8]> = key.into();
-                family.by_key.insert(Arc::clone(&key), family.series.len());
-                family.series.push(SeriesSum::new(key));
-                family.series.len() - 1
-            }
-        };
-        family.series[index].add(
-            family.key.kind,
-            Contribution {
-                process,
-                is_live,
-                time,
-                values,
-            },
-        );
+        }
     }
 
     pub(crate) fn into_families(self) -> Vec<FamilySum> {
@@ -297,7 +284,7 @@ impl Merger {
         let is_many = 1 < self.n_started;
         let mut families: Vec<FamilyReading> = self
             .families
-            .iter()
+            .into_iter()
             .map(|family| family.finish(is_many))
             .collect();
         self.live.sort_unstable();
@@ -320,39 +307,12 @@ impl Merger {
     }
 }
 
-impl FamilySum {
-    /// Makes room for bounds that another process has, and tells where its buckets go.
-    fn widen(&mut self, bounds: &[f64]) -> Vec<usize> {
-        let mut union: Vec<f64> = self.key.bounds.iter().chain(bounds).copied().collect();
-        union.sort_by(f64::total_cmp);
-        union.dedup_by(|a, b| a.total_cmp(b).is_eq());
-        let place = |bound: &f64| {
-            let found = union.binary_search_by(|other| other.total_cmp(bound));
-            found.expect("the union holds every bound")
-        };
-        let old: Vec<usize> = self.key.bounds.iter().map(place).collect();
-        let new = bounds.iter().map(place).collect();
-        for series in &mut self.series {
-            series.widen(&old, union.len());
-        }
-        self.key.bounds = union;
-        new
-    }
-
-    fn finish(&self, is_many: bool) -> FamilyReading {
-        let key = &self.key;
-        let mut series = Vec::with_capacity(self.series.len());
-        for sum in &self.series {
-            sum.finish(key, is_many, &mut series);
-        }
-        FamilyReading {
-            registry: key.registry,
-            name: Arc::clone(&key.name),
-            kind: key.kind,
-            help: Arc::clone(&key.help),
-            unit: Arc::clone(&key.unit),
-            series,
-        }
+/// Whether these bytes are label values of this family.
+fn is_key(key: &[u8], family: &FamilySum) -> bool {
+    let n_texts = record::count_texts(key);
+    match family.key.kind {
+        FamilyKind::Info => n_texts.is_some_and(|n_texts| n_texts.is_multiple_of(2)),
+        _ => n_texts == Some(family.key.label_names.len()),
     }
 }
 

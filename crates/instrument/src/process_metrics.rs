@@ -4,10 +4,9 @@
 //! whoever is asked. Names and help are prometheus_client's (`process_collector.py`).
 
 use std::fs;
-use std::sync::Arc;
 
 use crate::group::{GroupKey, Proc, ProcStat, ProcessId};
-use crate::reading::{FamilyKind, FamilyReading, SeriesReading, Value};
+use crate::reading::{FamilyKind, FamilyReading, Value};
 
 /// Who of a group is there.
 #[derive(Debug)]
@@ -196,15 +195,5 @@ fn counter(name: &str, help: &str, total: f64) -> FamilyReading {
 }
 
 fn family(kind: FamilyKind, name: &str, help: &str, value: Value) -> FamilyReading {
-    FamilyReading {
-        registry: 0,
-        name: name.into(),
-        kind,
-        help: help.into(),
-        unit: Arc::from(""),
-        series: vec![SeriesReading {
-            labels: Vec::new(),
-            value,
-        }],
-    }
+    FamilyReading::of_rows((kind, name, help), &[], [(Vec::new(), value)])
 }

@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 use crate::group::ProcessId;
+use crate::mapping::bytes_of;
 use crate::reading::FamilyKind;
 
 /// `pyromseg` as a little-endian word; on a machine of the other byte order it does not match,
@@ -194,12 +195,30 @@ pub(crate) fn encode_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<
     out
 }
 
-pub(crate) fn decode_texts(mut bytes: &[u8]) -> Option<Vec<&str>> {
+pub(crate) fn decode_texts(bytes: &[u8]) -> Option<Vec<&str>> {
     let mut texts = Vec::new();
+    push_texts(bytes, &mut texts).then_some(texts)
+}
+
+/// Appends the texts of a key; false when it is none.
+pub(crate) fn push_texts<'a>(mut bytes: &'a [u8], texts: &mut Vec<&'a str>) -> bool {
     while !bytes.is_empty() {
-        texts.push(take_text(&mut bytes)?);
+        let Some(text) = take_text(&mut bytes) else {
+            return false;
+        };
+        texts.push(text);
     }
-    Some(texts)
+    true
+}
+
+/// How many texts a key has; none when it is no key.
+pub(crate) fn count_texts(mut bytes: &[u8]) -> Option<usize> {
+    let mut n_texts = 0;
+    while !bytes.is_empty() {
+        take_text(&mut bytes)?;
+        n_texts += 1;
+    }
+    Some(n_texts)
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
@@ -293,27 +312,24 @@ pub(crate) fn flags_at(key_len: usize) -> usize {
 }
 
 fn checksum(words: &[u64]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for word in words {
-        hasher.update(&word.to_ne_bytes());
-    }
-    hasher.finalize()
+    crc32fast::hash(bytes_of(words))
 }
 
-/// A record as read.
-#[derive(Debug)]
-pub(crate) struct Record {
+/// A record as read, where it was read: a group may have a hundred thousand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
     pub(crate) kind: RecordKind,
     pub(crate) family: u32,
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: &'a [u8],
     pub(crate) flags: u64,
-    pub(crate) cells: Vec<f64>,
+    /// The bits of `f64`s.
+    pub(crate) cells: &'a [u64],
 }
 
 /// A step of a walk over a file.
 #[derive(Debug)]
-pub(crate) enum Found {
-    Record(Record),
+pub(crate) enum Found<'a> {
+    Record(Record<'a>),
     /// Words from this one on are no record; the walk goes on at the next thing that is one.
     Damage {
         word: usize,
@@ -322,7 +338,7 @@ pub(crate) enum Found {
 
 /// Walks over the records in `words`, from `at` on. Damage costs the damaged record alone: the
 /// walk finds the next one by its magic and its checksum.
-pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
+pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found<'_>> {
     let mut at = at;
     std::iter::from_fn(move || {
         let began = at;
@@ -342,7 +358,7 @@ pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
     })
 }
 
-fn decode_record(words: &[u64]) -> Option<(Record, usize)> {
+fn decode_record(words: &[u64]) -> Option<(Record<'_>, usize)> {
     let (&[first, second, third], _) = words.split_first_chunk()?;
     if first as u32 != RECORD_MAGIC {
         return None;
@@ -358,20 +374,12 @@ fn decode_record(words: &[u64]) -> Option<(Record, usize)> {
     if u64::from(checksum(&words[1..flags_at])) != first >> 32 {
         return None;
     }
-    let mut key: Vec<u8> = words[RECORD_HEADER_WORDS..flags_at]
-        .iter()
-        .flat_map(|word| word.to_ne_bytes())
-        .collect();
-    key.truncate(key_len);
     let record = Record {
         kind,
         family: (third >> 32) as u32,
-        key,
+        key: &bytes_of(&words[RECORD_HEADER_WORDS..flags_at])[..key_len],
         flags: words[flags_at],
-        cells: words[flags_at + 1..len]
-            .iter()
-            .map(|word| f64::from_bits(*word))
-            .collect(),
+        cells: &words[flags_at + 1..len],
     };
     Some((record, len))
 }

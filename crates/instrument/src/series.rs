@@ -251,11 +251,13 @@ impl Series {
             .expect("a series is only ever held by Arc")
     }
 
-    /// Its cells as they are now, the time first.
-    pub(crate) fn cells(&self) -> Vec<f64> {
+    /// The bits of its cells as they are now, the time first.
+    pub(crate) fn cells(&self) -> Vec<u64> {
         let words = &self.words()[TIME..];
-        let value = |word: &AtomicU64| f64::from_bits(word.load(Ordering::Relaxed));
-        words.iter().map(value).collect()
+        words
+            .iter()
+            .map(|word| word.load(Ordering::Relaxed))
+            .collect()
     }
 }
 

@@ -1,71 +1,172 @@
-//! One series over several processes.
+//! One metric over several processes.
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use crate::group::ProcessId;
+use crate::key_index::KeyIndex;
 use crate::merge::adds_up;
-use crate::reading::{FamilyKind, SeriesReading, Value};
-use crate::record::{FamilyKey, GaugeMode, MOVED, decode_texts};
+use crate::reading::{FamilyKind, FamilyReading, SeriesReading, Value};
+use crate::record::{FamilyKey, GaugeMode, MOVED};
+
+/// All series of one metric, over several processes.
+///
+/// Keys and values lie one behind the other, not in a box each: there may be a hundred thousand.
+#[derive(Debug)]
+pub(crate) struct FamilySum {
+    pub(crate) key: FamilyKey,
+    pub(crate) series: Vec<SeriesSum>,
+    keys: Vec<u8>,
+    index: KeyIndex,
+    /// One a series, already added up, for kinds that add up; else one a process and series.
+    contributions: Vec<Contribution>,
+    /// `n_values` for each contribution.
+    values: Vec<f64>,
+    n_values: usize,
+}
+
+/// What all processes say of a series.
+#[derive(Debug)]
+pub(crate) struct SeriesSum {
+    key: Range<usize>,
+    /// The first and the last of its contributions.
+    first: usize,
+    last: usize,
+}
 
 /// What one process says of a series.
-#[derive(Clone, Debug)]
-pub(crate) struct Contribution {
+#[derive(Debug)]
+struct Contribution {
+    process: ProcessId,
+    is_live: bool,
+    time: f64,
+    /// The next one of the same series; 0 for none, since no first one is a next.
+    next: usize,
+}
+
+/// A contribution with its values.
+#[derive(Clone, Copy, Debug)]
+struct Said<'a> {
+    process: ProcessId,
+    is_live: bool,
+    time: f64,
+    values: &'a [f64],
+}
+
+/// Whose record is added, and when it says to have begun or to have been set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
     pub(crate) process: ProcessId,
     pub(crate) is_live: bool,
     pub(crate) time: f64,
-    pub(crate) values: Vec<f64>,
 }
 
-/// What all processes say of it.
-#[derive(Debug)]
-pub(crate) struct SeriesSum {
-    pub(crate) key: Arc<[u8]>,
-    /// One, already added up, for kinds that add up; else one a process.
-    contributions: Vec<Contribution>,
-}
-
-impl SeriesSum {
-    pub(crate) fn new(key: Arc<[u8]>) -> Self {
+impl FamilySum {
+    pub(crate) fn new(key: FamilyKey) -> Self {
         Self {
+            n_values: key.n_cells() - 1,
             key,
+            series: Vec::new(),
+            keys: Vec::new(),
+            index: KeyIndex::default(),
             contributions: Vec::new(),
+            values: Vec::new(),
         }
     }
 
-    pub(crate) fn add(&mut self, kind: FamilyKind, contribution: Contribution) {
-        match self.contributions.first_mut() {
-            Some(sum) if adds_up(kind) => {
-                for (to, from) in sum.values.iter_mut().zip(&contribution.values) {
+    pub(crate) fn key_of(&self, series: &SeriesSum) -> &[u8] {
+        &self.keys[series.key.clone()]
+    }
+
+    pub(crate) fn hash(&self, key: &[u8]) -> u32 {
+        self.index.hash(key)
+    }
+
+    pub(crate) fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
+        self.index
+            .find(hash, |place| self.key_of(&self.series[place]) == key)
+    }
+
+    /// Adds what one process says of series `found`, or of a new one with this key.
+    pub(crate) fn add(
+        &mut self,
+        found: Option<usize>,
+        (hash, key): (u32, &[u8]),
+        from: Source,
+        values: impl ExactSizeIterator<Item = f64>,
+    ) {
+        let next = self.contributions.len();
+        match found {
+            Some(place) if adds_up(self.key.kind) => {
+                let at = self.series[place].first;
+                let sum = &mut self.values[at * self.n_values..];
+                for (to, from) in sum.iter_mut().zip(values) {
                     *to += from;
                 }
-                sum.time = sum.time.min(contribution.time);
+                let time = &mut self.contributions[at].time;
+                *time = time.min(from.time);
+                return;
             }
-            _ => self.contributions.push(contribution),
+            Some(place) => {
+                self.contributions[self.series[place].last].next = next;
+                self.series[place].last = next;
+            }
+            None => {
+                let start = self.keys.len();
+                self.keys.extend_from_slice(key);
+                self.series.push(SeriesSum {
+                    key: start..self.keys.len(),
+                    first: next,
+                    last: next,
+                });
+                self.index.push(hash);
+            }
         }
+        debug_assert_eq!(values.len(), self.n_values);
+        self.values.extend(values);
+        self.contributions.push(Contribution {
+            process: from.process,
+            is_live: from.is_live,
+            time: from.time,
+            next: 0,
+        });
     }
 
-    /// Moves bucket `i` of each contribution to `places[i]` of `n` buckets.
-    pub(crate) fn widen(&mut self, places: &[usize], n: usize) {
-        for contribution in &mut self.contributions {
-            let mut wide = vec![0.0; 1 + n];
-            wide[0] = contribution.values[0];
-            for (place, value) in places.iter().zip(&contribution.values[1..]) {
-                wide[1 + place] += value;
-            }
-            contribution.values = wide;
-        }
+    /// Makes room for bounds that another process has, and tells where its buckets go.
+    pub(crate) fn widen(&mut self, bounds: &[f64]) -> Vec<usize> {
+        let mut union: Vec<f64> = self.key.bounds.iter().chain(bounds).copied().collect();
+        union.sort_by(f64::total_cmp);
+        union.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        let place = |bound: &f64| {
+            let found = union.binary_search_by(|other| other.total_cmp(bound));
+            found.expect("the union holds every bound")
+        };
+        let old: Vec<usize> = self.key.bounds.iter().map(place).collect();
+        let new = bounds.iter().map(place).collect();
+        let widen = |values: &[f64]| widen_values(values, &old, union.len());
+        self.values = self
+            .values
+            .chunks_exact(self.n_values)
+            .flat_map(widen)
+            .collect();
+        self.key.bounds = union;
+        self.n_values = self.key.n_cells() - 1;
+        new
     }
 
-    /// Appends the readings that this series becomes: one, none when no process that counts has
+    pub(crate) fn finish(mut self, is_many: bool) -> FamilyReading {
+        let mut series = Vec::with_capacity(self.series.len());
+        for sum in &self.series {
+            self.finish_series(sum, is_many, &mut series);
+        }
+        let keys = std::mem::take(&mut self.keys);
+        FamilyReading::of_keys(&self.key, keys, series)
+    }
+
+    /// Appends the readings that a series becomes: one, none when no process that counts has
     /// it, or one a process.
-    pub(crate) fn finish(&self, key: &FamilyKey, is_many: bool, out: &mut Vec<SeriesReading>) {
-        let Some(labels) = labels(key, &self.key) else {
-            return;
-        };
-        let Some(first) = self.contributions.first() else {
-            return;
-        };
-        let value = match key.kind {
+    fn finish_series(&self, sum: &SeriesSum, is_many: bool, out: &mut Vec<SeriesReading>) {
+        let first = self.said(sum.first);
+        let value = match self.key.kind {
             FamilyKind::Counter => Value::Counter {
                 total: first.values[0],
                 created: created(first.time),
@@ -76,7 +177,7 @@ impl SeriesSum {
                 created: created(first.time),
             },
             FamilyKind::Histogram => Value::Histogram {
-                buckets: std::iter::zip(&key.bounds, &first.values[1..])
+                buckets: std::iter::zip(&self.key.bounds, &first.values[1..])
                     .map(|(bound, count)| (*bound, *count))
                     .collect(),
                 sum: first.values[0],
@@ -84,51 +185,57 @@ impl SeriesSum {
             },
             FamilyKind::Info => Value::Info,
             FamilyKind::StateSet => {
-                let latest = latest(&self.contributions).unwrap_or(first);
+                let all: Vec<Said<'_>> = self.all_said(sum).collect();
+                let latest = latest(&all).unwrap_or(&first);
                 let is_on = latest.values.iter().map(|value| *value != 0.0);
-                Value::StateSet(key.states.iter().cloned().zip(is_on).collect())
+                Value::StateSet(self.key.states.iter().cloned().zip(is_on).collect())
             }
-            FamilyKind::Gauge => return self.finish_gauge(key.mode, &labels, is_many, out),
+            FamilyKind::Gauge => return self.finish_gauge(sum, is_many, out),
         };
-        out.push(SeriesReading { labels, value });
+        out.push(SeriesReading::new(sum.key.clone(), None, value));
     }
 
-    fn finish_gauge(
-        &self,
-        mode: GaugeMode,
-        labels: &[(Arc<str>, Arc<str>)],
-        is_many: bool,
-        out: &mut Vec<SeriesReading>,
-    ) {
+    fn finish_gauge(&self, sum: &SeriesSum, is_many: bool, out: &mut Vec<SeriesReading>) {
+        let key = || sum.key.clone();
+        let mode = self.key.mode;
         if is_many && matches!(mode, GaugeMode::All | GaugeMode::LiveAll) {
-            for contribution in self.contributions.iter().filter(|one| one.is_live) {
-                let mut labels = labels.to_vec();
-                labels.push(("pid".into(), contribution.process.pid.to_string().into()));
-                let value = Value::Gauge(contribution.values[0]);
-                out.push(SeriesReading { labels, value });
+            for one in self.all_said(sum).filter(|one| one.is_live) {
+                let value = Value::Gauge(one.values[0]);
+                out.push(SeriesReading::new(key(), Some(one.process.pid), value));
             }
-        } else if let Some((value, _)) = one_gauge(mode, &self.contributions) {
-            out.push(SeriesReading {
-                labels: labels.to_vec(),
-                value: Value::Gauge(value),
-            });
+            return;
         }
+        let first = self.said(sum.first);
+        let value = if sum.first == sum.last && first.is_live {
+            // What one living process says is the answer in every mode.
+            Some(if MOVED <= first.time {
+                first.values[0]
+            } else {
+                0.0
+            })
+        } else {
+            let all: Vec<Said<'_>> = self.all_said(sum).collect();
+            one_gauge(mode, &all).map(|(value, _)| value)
+        };
+        let value = value.map(Value::Gauge);
+        out.extend(value.map(|value| SeriesReading::new(key(), None, value)));
     }
 
     /// What is kept of dead processes: the time and the values of one that stands for them all.
-    pub(crate) fn fold(&self, key: &FamilyKey) -> Option<(f64, Vec<f64>)> {
-        let first = self.contributions.first()?;
-        match key.kind {
+    pub(crate) fn fold(&self, sum: &SeriesSum) -> Option<(f64, Vec<f64>)> {
+        let first = self.said(sum.first);
+        let all: Vec<Said<'_>> = self.all_said(sum).collect();
+        match self.key.kind {
             FamilyKind::Counter | FamilyKind::Summary | FamilyKind::Histogram => {
-                Some((first.time, first.values.clone()))
+                Some((first.time, first.values.to_vec()))
             }
             FamilyKind::StateSet => {
-                let latest = latest(&self.contributions)?;
-                Some((latest.time, latest.values.clone()))
+                let latest = latest(&all)?;
+                Some((latest.time, latest.values.to_vec()))
             }
             // An info of a process that is gone informs nobody.
             FamilyKind::Info => None,
-            FamilyKind::Gauge => match key.mode {
+            FamilyKind::Gauge => match self.key.mode {
                 GaugeMode::All
                 | GaugeMode::LiveAll
                 | GaugeMode::LiveMin
@@ -140,16 +247,43 @@ impl SeriesSum {
                 | GaugeMode::Max
                 | GaugeMode::Sum
                 | GaugeMode::MostRecent => {
-                    let (value, time) = one_gauge(key.mode, &self.contributions)?;
+                    let (value, time) = one_gauge(self.key.mode, &all)?;
                     Some((time, vec![value]))
                 }
             },
         }
     }
+
+    fn said(&self, at: usize) -> Said<'_> {
+        let contribution = &self.contributions[at];
+        Said {
+            process: contribution.process,
+            is_live: contribution.is_live,
+            time: contribution.time,
+            values: &self.values[at * self.n_values..][..self.n_values],
+        }
+    }
+
+    fn all_said(&self, sum: &SeriesSum) -> impl Iterator<Item = Said<'_>> {
+        let next = |at: &usize| Some(self.contributions[*at].next).filter(|next| *next != 0);
+        std::iter::successors(Some(sum.first), next).map(|at| self.said(at))
+    }
+}
+
+/// Moves bucket `i` to `places[i]` of `n` buckets; what stands before and behind them stays so.
+pub(crate) fn widen_values(values: &[f64], places: &[usize], n: usize) -> Vec<f64> {
+    let behind = &values[1 + places.len()..];
+    let mut wide = vec![0.0; 1 + n];
+    wide[0] = values[0];
+    for (place, value) in places.iter().zip(&values[1..]) {
+        wide[1 + place] += value;
+    }
+    wide.extend_from_slice(behind);
+    wide
 }
 
 /// The value of a gauge over processes, and when it was set.
-fn one_gauge(mode: GaugeMode, all: &[Contribution]) -> Option<(f64, f64)> {
+fn one_gauge(mode: GaugeMode, all: &[Said<'_>]) -> Option<(f64, f64)> {
     let is_live_mode = match mode {
         GaugeMode::LiveMin
         | GaugeMode::LiveMax
@@ -163,12 +297,12 @@ fn one_gauge(mode: GaugeMode, all: &[Contribution]) -> Option<(f64, f64)> {
         | GaugeMode::Sum
         | GaugeMode::MostRecent => false,
     };
-    let counted: Vec<&Contribution> = all
+    let counted: Vec<&Said<'_>> = all
         .iter()
         .filter(|one| one.is_live || !is_live_mode)
         .collect();
     // A process that only has the gauge says nothing about its value, unless all of them do so.
-    let touched: Vec<&Contribution> = counted
+    let touched: Vec<&Said<'_>> = counted
         .iter()
         .copied()
         .filter(|one| MOVED <= one.time)
@@ -195,7 +329,7 @@ fn one_gauge(mode: GaugeMode, all: &[Contribution]) -> Option<(f64, f64)> {
 
 /// A gauge that counts up and down (requests in progress) adds up over the living; one that is
 /// set (a temperature, a time of last success) is worth what was set last, by whomever.
-fn auto_gauge(touched: &[&Contribution]) -> Option<(f64, f64)> {
+fn auto_gauge(touched: &[&Said<'_>]) -> Option<(f64, f64)> {
     let live = touched.iter().filter(|one| one.is_live);
     if live.clone().any(|one| one.time == MOVED) {
         return Some((live.map(|one| one.values[0]).sum(), MOVED));
@@ -210,20 +344,6 @@ fn created(time: f64) -> Option<f64> {
     (0.0 < time).then_some(time)
 }
 
-fn latest<'a>(of: impl IntoIterator<Item = &'a Contribution>) -> Option<&'a Contribution> {
+fn latest<'a, 'b: 'a>(of: impl IntoIterator<Item = &'a Said<'b>>) -> Option<&'a Said<'b>> {
     of.into_iter().max_by(|a, b| a.time.total_cmp(&b.time))
-}
-
-fn labels(key: &FamilyKey, values: &[u8]) -> Option<Vec<(Arc<str>, Arc<str>)>> {
-    let texts = decode_texts(values)?;
-    if key.kind == FamilyKind::Info {
-        let (pairs, rest) = texts.as_chunks::<2>();
-        let pair = |[name, value]: &[&str; 2]| (Arc::from(*name), Arc::from(*value));
-        return rest.is_empty().then(|| pairs.iter().map(pair).collect());
-    }
-    if texts.len() != key.label_names.len() {
-        return None;
-    }
-    let pair = |(name, value): (&Arc<str>, &str)| (Arc::clone(name), Arc::from(value));
-    Some(key.label_names.iter().zip(texts).map(pair).collect())
 }

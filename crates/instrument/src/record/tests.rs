@@ -31,7 +31,7 @@ fn three_records() -> Vec<u64> {
 fn keys_of(words: &[u64]) -> Vec<Option<Vec<u8>>> {
     walk(words, 0)
         .map(|found| match found {
-            Found::Record(record) => Some(record.key),
+            Found::Record(record) => Some(record.key.to_vec()),
             Found::Damage { .. } => None,
         })
         .collect()
@@ -45,13 +45,14 @@ fn a_family_reads_back() {
 
 #[test]
 fn records_read_back_in_order() {
-    let found: Vec<Found> = walk(&three_records(), 0).collect();
+    let words = three_records();
+    let found: Vec<Found<'_>> = walk(&words, 0).collect();
     assert_eq!(found.len(), 3);
     let Found::Record(last) = &found[2] else {
         panic!("{found:?}");
     };
     assert_eq!(
-        decode_texts(&last.key),
+        decode_texts(last.key),
         Some(vec!["a label value of some length", "y"])
     );
     assert_eq!((last.family, last.cells.len()), (7, 4));

@@ -80,19 +80,13 @@ fn names_are_escaped_as_the_scheme_says() {
 }
 
 fn family(kind: FamilyKind, name: &str, labels: &[(&str, &str)], value: Value) -> FamilyReading {
-    FamilyReading {
-        registry: 0,
-        name: name.into(),
-        kind,
-        help: "H".into(),
-        unit: "".into(),
-        series: vec![SeriesReading {
-            labels: labels
-                .iter()
-                .map(|(a, b)| ((*a).into(), (*b).into()))
-                .collect(),
-            value,
-        }],
+    let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
+    match kind {
+        FamilyKind::Info => {
+            let texts = labels.iter().flat_map(|(name, value)| [*name, *value]);
+            FamilyReading::of_rows((kind, name, "H"), &[], [(texts.collect(), value)])
+        }
+        _ => FamilyReading::of_rows((kind, name, "H"), &names, [(values, value)]),
     }
 }
 
