@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterable, Literal, Optional, Sequence, Union
 from . import _core
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
-from .samples import Sample
+from .samples import Sample, native_histogram
 from .utils import INF, floatToGoString
 from .wrapper import MetricWrapperBase, _forget_series
 
@@ -279,6 +279,13 @@ class Histogram(MetricWrapperBase):
         ...
 
     The buckets that are used when none are given suit a request to a web service, in seconds.
+
+    With ``native_histogram_bucket_factor`` (above 1; 1.1 is a good choice) it is a native
+    histogram too, whose buckets grow by at most this factor and are made where they are needed;
+    with ``buckets=None`` it is only that. Each sign has at most
+    ``native_histogram_max_bucket_number`` buckets: where more are needed the resolution is
+    halved. Observations up to ``native_histogram_zero_threshold`` count as zero. Prometheus takes
+    native histograms in its protobuf format alone.
     """
 
     _type = "histogram"
@@ -298,9 +305,19 @@ class Histogram(MetricWrapperBase):
         unit: str = "",
         registry: Optional[CollectorRegistry] = REGISTRY,
         _labelvalues: Optional[Sequence[str]] = None,
-        buckets: Sequence[Union[float, str]] = DEFAULT_BUCKETS,
+        buckets: Optional[Sequence[Union[float, str]]] = DEFAULT_BUCKETS,
+        *,
+        native_histogram_bucket_factor: Optional[float] = None,
+        native_histogram_max_bucket_number: int = 160,
+        native_histogram_zero_threshold: float = 2.0**-128,
     ) -> None:
-        self._upper_bounds = _upper_bounds(buckets)
+        self._native = _native(
+            native_histogram_bucket_factor,
+            native_histogram_max_bucket_number,
+            native_histogram_zero_threshold,
+        )
+        is_native_only = self._native is not None and (buckets is None or len(buckets) == 0)
+        self._upper_bounds = [] if is_native_only else _upper_bounds(buckets or ())
         super().__init__(
             name=name,
             documentation=documentation,
@@ -312,6 +329,10 @@ class Histogram(MetricWrapperBase):
             _labelvalues=_labelvalues,
         )
         self._kwargs["buckets"] = buckets
+        if native_histogram_bucket_factor is not None:
+            self._kwargs["native_histogram_bucket_factor"] = native_histogram_bucket_factor
+            self._kwargs["native_histogram_max_bucket_number"] = native_histogram_max_bucket_number
+            self._kwargs["native_histogram_zero_threshold"] = native_histogram_zero_threshold
 
     def _make_family(self) -> _core.Family:
         return _core.Family(
@@ -321,6 +342,7 @@ class Histogram(MetricWrapperBase):
             unit=self._unit,
             label_names=list(self._labelnames),
             bounds=self._upper_bounds,
+            native=self._native,
         )
 
     def _metric_init(self) -> None:
@@ -357,11 +379,33 @@ class Histogram(MetricWrapperBase):
             labels = {"le": floatToGoString(bound)}
             exemplar = series.get_exemplar(place)
             samples.append(Sample("_bucket", labels, count, None, exemplar))
+        native = series.native()
+        if native is not None and not self._upper_bounds:
+            count = native[0]
+            samples.append(Sample("_bucket", {"le": "+Inf"}, count))
         samples.append(Sample("_count", {}, count))
+        total = series.get(0)
         # A sum that can fall is no counter.
-        if self._upper_bounds[0] >= 0:
-            samples.append(Sample("_sum", {}, series.get(0)))
+        if not self._upper_bounds or self._upper_bounds[0] >= 0:
+            samples.append(Sample("_sum", {}, total))
+        if native is not None:
+            histogram = native_histogram(total, native)
+            samples.append(Sample("", {}, total, None, None, histogram))
         return (*samples, *_created_samples(series))
+
+
+def _native(
+    factor: Optional[float], max_bucket_number: int, zero_threshold: float
+) -> Optional[tuple[float, int, float]]:
+    if factor is None:
+        return None
+    if not 1 <= max_bucket_number <= 4096:
+        raise ValueError("native_histogram_max_bucket_number must be from 1 to 4096")
+    if not 1 < factor < INF:
+        raise ValueError("native_histogram_bucket_factor must be above 1")
+    if not 0 <= zero_threshold < INF:
+        raise ValueError("native_histogram_zero_threshold must be from 0 on")
+    return float(factor), int(max_bucket_number), float(zero_threshold)
 
 
 def _upper_bounds(buckets: Sequence[Union[float, str]]) -> list[float]:

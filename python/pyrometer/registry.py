@@ -9,6 +9,7 @@ from typing import Any, Iterable, Iterator, Optional, Protocol
 
 from . import _core
 from .metrics_core import Metric
+from .samples import native_histogram
 
 # What a family's samples are called, by type: two collectors may not share one of these.
 _SUFFIXES = {
@@ -246,8 +247,9 @@ def shared_metric(
 
     metric = Metric(name, documentation, kind)
     metric.unit = unit
-    for suffix, labels, value in reading.samples(number, name, wrapper.use_created()) or ():
-        metric.add_sample(name + suffix, dict(labels), value)
+    for suffix, labels, value, native in reading.samples(number, name, wrapper.use_created()) or ():
+        histogram = None if native is None else native_histogram(value, native)
+        metric.add_sample(name + suffix, dict(labels), value, None, None, histogram)
     return metric
 
 

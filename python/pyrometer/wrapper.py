@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, TypeVa
 from . import _core, _runtime
 from .metrics_core import Metric
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know
-from .samples import Exemplar, Sample
+from .samples import Exemplar, Sample, native_histogram
 from .validation import _validate_exemplar, _validate_labelnames, _validate_metric_name
 
 T = TypeVar("T", bound="MetricWrapperBase")
@@ -305,9 +305,14 @@ class MetricWrapperBase:
             return self.collect()
         metric = self._get_metric()
         exemplars = self._exemplars()
-        for suffix, labels, value in reading.samples(number, self._name, use_created()) or ():
+        for suffix, labels, value, native in (
+            reading.samples(number, self._name, use_created()) or ()
+        ):
             exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
-            metric.add_sample(self._name + suffix, dict(labels), value, None, exemplar)
+            histogram = None if native is None else native_histogram(value, native)
+            metric.add_sample(
+                self._name + suffix, dict(labels), value, None, exemplar, histogram
+            )
         if self._has_functions:
             for sample in self._samples_of_functions():
                 metric.add_sample(self._name + sample.name, *sample[1:])

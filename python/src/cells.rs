@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use instrument::{FamilyKind, FamilySpec, GaugeMode};
+use instrument::{FamilyKind, FamilySpec, GaugeMode, NativeSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::clock;
+use crate::exposition::{NativeTuple, native_tuple};
 use crate::host::{guard, process};
 
 /// A metric of this process.
@@ -37,7 +38,7 @@ impl Family {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     #[pyo3(signature = (kind, name, help, unit="", label_names=Vec::new(), bounds=Vec::new(),
-        states=Vec::new(), mode="auto", registry=None))]
+        states=Vec::new(), mode="auto", registry=None, native=None))]
     fn new(
         kind: &str,
         name: &Bound<'_, PyString>,
@@ -48,6 +49,7 @@ impl Family {
         states: Vec<Bound<'_, PyString>>,
         mode: &str,
         registry: Option<u16>,
+        native: Option<(f64, u16, f64)>,
     ) -> PyResult<Self> {
         let kind = match kind {
             "counter" => FamilyKind::Counter,
@@ -74,6 +76,7 @@ impl Family {
             label_names: texts(&label_names),
             bounds,
             states: texts(&states),
+            native: native.map(native_spec).transpose()?,
         };
         let family = instrument::Family::new(process(), spec);
         if let Some(registry) = registry {
@@ -175,6 +178,12 @@ impl Series {
     /// A value of this process alone; `Cell` says which is which.
     fn get(&self, index: usize) -> f64 {
         guard(0.0, || self.series.cell(index))
+    }
+
+    /// The buckets of a native histogram, of this process alone.
+    fn native(&self) -> Option<NativeTuple> {
+        let native = guard(None, || self.series.native())?;
+        Some(native_tuple(&native))
     }
 
     #[getter]
@@ -286,6 +295,16 @@ pub(crate) fn find_child<'py>(
     } else {
         Ok(None)
     }
+}
+
+/// Factor, most buckets of a sign, and zero threshold.
+fn native_spec((factor, n_buckets, zero_threshold): (f64, u16, f64)) -> PyResult<NativeSpec> {
+    NativeSpec::new(factor, n_buckets, zero_threshold).ok_or_else(|| {
+        PyValueError::new_err(
+            "a native histogram needs a bucket factor above 1, a bucket number from 1 to 4096 and \
+             a zero threshold from 0 on",
+        )
+    })
 }
 
 /// A Python string may hold lone surrogates, which no text format can; they are replaced.

@@ -24,7 +24,8 @@ use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
 use crate::reading::ReadLimits;
 use crate::record::{
-    self, Found, HEADER_WORDS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_record,
+    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_cells,
+    encode_record,
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
@@ -129,19 +130,22 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
             &family.key.encode(),
             0,
         )?);
-        for series in &family.series {
-            let Some((time, values)) = family.fold(series) else {
+        for (place, series) in family.series.iter().enumerate() {
+            let Some((time, mut values)) = family.fold(series) else {
                 continue;
             };
-            let n_cells = 1 + values.len();
-            let key = family.key_of(series);
-            let mut record = encode_record(RecordKind::Series, number, key, n_cells)?;
-            let first = record.len() - n_cells;
-            record[first] = time.to_bits();
-            for (word, value) in record[first + 1..].iter_mut().zip(values) {
-                *word = value.to_bits();
+            let (to_zero, rings) = family.fold_rings(place);
+            if family.key.native.is_some() {
+                let zero = values.len() - NATIVE_CELLS;
+                values[zero] += to_zero;
             }
-            words.extend(record);
+            values.insert(0, time);
+            let key = family.key_of(series);
+            words.extend(encode_cells(RecordKind::Series, number, key, &values)?);
+            for (is_negative, cells) in rings {
+                let kind = RecordKind::of_ring(is_negative);
+                words.extend(encode_cells(kind, number, key, &cells)?);
+            }
         }
     }
     let header = record::encode_header(nobody, 0, words.len());

@@ -28,6 +28,7 @@ mod find;
 mod group; // Who belongs together.
 
 mod family;
+mod native;
 mod process; // Writing.
 mod series;
 
@@ -46,11 +47,13 @@ pub use archive::{Swept, sweep_groups};
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
+pub use native::NativeSpec;
 pub use number::format_value;
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions};
 pub use reading::{
-    Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, SeriesReading, Value,
+    Damage, FamilyKind, FamilyReading, GroupReading, NativeReading, ReadError, ReadLimits,
+    SeriesReading, Value,
 };
 pub use record::GaugeMode;
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};

@@ -167,6 +167,34 @@ impl<T: Sync + Send> Replaceable<T> {
     }
 }
 
+/// Likewise for what belongs to an owner that may be dropped: the last value is freed with it.
+#[derive(Debug)]
+pub(crate) struct Renewable<T>(AtomicPtr<T>);
+
+impl<T: Sync + Send> Renewable<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(AtomicPtr::new(Box::leak(Box::new(value))))
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        // SAFETY: the pointer is never null and comes from `Box::leak`; what it points at is
+        // freed only in `drop`, which has `self` alone, so it outlives this borrow of `self`.
+        unsafe { &*self.0.load(Ordering::Acquire) }
+    }
+
+    /// The old value is leaked: somebody may be reading it.
+    pub(crate) fn replace(&self, value: T) {
+        self.0.store(Box::leak(Box::new(value)), Ordering::Release);
+    }
+}
+
+impl<T> Drop for Renewable<T> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer comes from `Box::leak`, and this value is in nobody else's hands.
+        drop(unsafe { Box::from_raw(*self.0.get_mut()) });
+    }
+}
+
 /// A file that stays open until the process ends or, in a forked child, is let go.
 #[derive(Debug)]
 pub(crate) struct HeldFile {

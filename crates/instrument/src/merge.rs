@@ -4,12 +4,14 @@
 //! their mode. Whatever two processes disagree about (a kind, a set of label names) costs the
 //! later one that metric, and is reported.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
 use crate::group::{GroupKey, Proc, ProcessId};
+use crate::native::BadRing;
 use crate::process_metrics;
 use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits};
 use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
@@ -43,6 +45,52 @@ struct Fit {
     label_order: Option<Vec<usize>>,
     /// Where each bucket goes, when the bounds differ.
     buckets: Option<Vec<usize>>,
+    is_native: bool,
+}
+
+impl Fit {
+    /// The key as the sum has it.
+    fn key<'a>(&self, key: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match &self.label_order {
+            None => Some(Cow::Borrowed(key)),
+            Some(order) => reorder(key, order).map(Cow::Owned),
+        }
+    }
+}
+
+/// Native histograms of one process: rings and the series that they belong to.
+#[derive(Default)]
+struct RingRecords<'a> {
+    /// Series of native histograms that were not removed.
+    series: HashSet<(u32, &'a [u8])>,
+    rings: HashMap<(u32, &'a [u8], bool), &'a [u64]>,
+}
+
+impl<'a> RingRecords<'a> {
+    fn note_series(&mut self, fit: &Fit, record: &Record<'a>) {
+        if fit.is_native && !fit.is_removed && record.flags & REMOVED == 0 {
+            self.series.insert((record.family, record.key));
+        }
+    }
+
+    /// The last one counts: it has taken the place of those before it.
+    fn note_ring(&mut self, record: &Record<'a>) {
+        let is_negative = record.kind == RecordKind::Negative;
+        let place = (record.family, record.key, is_negative);
+        if record.flags & REMOVED == 0 {
+            self.rings.insert(place, record.cells);
+        } else {
+            self.rings.remove(&place);
+        }
+    }
+
+    fn whole(self) -> impl Iterator<Item = (u32, &'a [u8], bool, &'a [u64])> {
+        let Self { series, rings } = self;
+        rings
+            .into_iter()
+            .filter(move |((family, key, _), _)| series.contains(&(*family, *key)))
+            .map(|((family, key, is_negative), cells)| (family, key, is_negative, cells))
+    }
 }
 
 impl Merger {
@@ -125,6 +173,7 @@ impl Merger {
 
     fn add_files(&mut self, process: ProcessId, is_live: bool, files: &[Vec<u64>]) {
         let mut fits: HashMap<u32, Option<Fit>> = HashMap::new();
+        let mut rings = RingRecords::default();
         for (index, words) in files.iter().enumerate() {
             let path = format!("{process}.{index}.seg");
             for found in record::walk(words, HEADER_WORDS) {
@@ -145,7 +194,10 @@ impl Merger {
                         fits.insert(record.family, fit.ok());
                     }
                     RecordKind::Series => match fits.get(&record.family) {
-                        Some(Some(fit)) => self.add_record(fit, record, process, is_live),
+                        Some(Some(fit)) => {
+                            rings.note_series(fit, &record);
+                            self.add_record(fit, record, process, is_live);
+                        }
                         Some(None) => {}
                         None => {
                             self.damage(
@@ -157,10 +209,38 @@ impl Merger {
                             fits.insert(record.family, None);
                         }
                     },
+                    RecordKind::Positive | RecordKind::Negative => rings.note_ring(&record),
                     RecordKind::Folded => {}
                 }
             }
         }
+        for (family, key, is_negative, cells) in rings.whole() {
+            if let Some(Some(fit)) = fits.get(&family)
+                && self.add_ring(fit, key, is_negative, cells).is_err()
+            {
+                let path = process.to_string();
+                self.damage(Path::new(&path), None, "a histogram's buckets are damaged");
+            }
+        }
+    }
+
+    fn add_ring(
+        &mut self,
+        fit: &Fit,
+        key: &[u8],
+        is_negative: bool,
+        cells: &[u64],
+    ) -> Result<(), BadRing> {
+        let Some(key) = fit.key(key) else {
+            return Ok(());
+        };
+        let family = &mut self.families[fit.family];
+        // A series beyond the limit is not there.
+        let Some(series) = family.find(family.hash(&key), &key) else {
+            return Ok(());
+        };
+        let cells: Vec<f64> = cells.iter().map(|bits| f64::from_bits(*bits)).collect();
+        family.add_ring(series, is_negative, &cells)
     }
 
     /// Adds a series that has no record.
@@ -182,6 +262,10 @@ impl Merger {
                 cells: &cells,
             };
             self.add_record(&fit, record, process, true);
+            for (is_negative, cells) in series.ring_cells() {
+                // A ring of this very process is whole.
+                drop(self.add_ring(&fit, series.key(), is_negative, &cells));
+            }
         }
     }
 
@@ -199,6 +283,7 @@ impl Merger {
             is_removed,
             label_order: None,
             buckets: None,
+            is_native: key.native.is_some(),
         };
         if is_removed {
             return Ok(fit);
@@ -210,7 +295,10 @@ impl Merger {
         };
         fit.family = known;
         let sum = &mut self.families[known];
-        if sum.key.kind != key.kind || sum.key.states != key.states {
+        if sum.key.kind != key.kind
+            || sum.key.states != key.states
+            || sum.key.native.is_some() != key.native.is_some()
+        {
             return Err("two processes give one metric name to different kinds of metric");
         }
         if sum.key.label_names != key.label_names {
@@ -220,6 +308,11 @@ impl Merger {
             if fit.label_order.is_none() {
                 return Err("two processes give one metric different label names");
             }
+        }
+        if let Some(native) = &key.native
+            && sum.key.native != key.native
+        {
+            sum.join_native(native);
         }
         if sum.key.bounds != key.bounds {
             fit.buckets = Some(sum.widen(&key.bounds));
@@ -231,17 +324,10 @@ impl Merger {
         if fit.is_removed || record.flags & REMOVED != 0 || record.cells.len() != fit.n_cells {
             return;
         }
-        let ordered;
-        let key = match &fit.label_order {
-            None => record.key,
-            Some(order) => match reorder(record.key, order) {
-                Some(key) => {
-                    ordered = key;
-                    &ordered
-                }
-                None => return,
-            },
+        let Some(key) = fit.key(record.key) else {
+            return;
         };
+        let key = &*key;
         let family = &mut self.families[fit.family];
         let hash = family.hash(key);
         let found = family.find(hash, key);

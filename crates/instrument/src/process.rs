@@ -18,6 +18,7 @@ use crate::family::Family;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::mapping::{HeldFile, Replaceable};
 use crate::merge::Merger;
+use crate::native::Rings;
 use crate::private_fs::{PrivateDir, Untrusted};
 use crate::reading::{GroupReading, ReadLimits};
 use crate::record::{FLAGS, REMOVED, RecordKind};
@@ -69,7 +70,7 @@ pub(crate) struct State {
     /// The family that holds a name in a registry.
     names: HashMap<(u16, Arc<str>), u64>,
     /// Removed records, to be used again for the same labels.
-    removed: HashMap<(u32, Box<[u8]>), &'static [AtomicU64]>,
+    removed: HashMap<(RecordKind, u32, Box<[u8]>), &'static [AtomicU64]>,
     /// Series that should be shared and found no room.
     unshared: HashMap<usize, Arc<Series>>,
 }
@@ -237,11 +238,43 @@ impl Process {
             Some((number, _)) => *number,
             None => self.place_family(state, family)?,
         };
-        if let Some(words) = state.removed.remove(&(number, Box::from(key))) {
+        let place = (RecordKind::Series, number, Box::from(key));
+        if let Some(words) = state.removed.remove(&place) {
             return Some(words);
         }
-        let n_cells = family.key().n_cells();
-        append(state, RecordKind::Series, number, key, n_cells)
+        let cells = vec![0.0; family.key().n_cells()];
+        append(state, RecordKind::Series, number, key, &cells)
+    }
+
+    /// Places a ring of a native histogram that has its series in this segment. `None`: no room.
+    pub(crate) fn place_ring(
+        &self,
+        state: &mut State,
+        series: &Series,
+        is_negative: bool,
+        cells: &[f64],
+    ) -> Option<&'static [AtomicU64]> {
+        let (number, _) = *state.families.get(&series.family().uid())?;
+        let kind = RecordKind::of_ring(is_negative);
+        let place = (kind, number, Box::from(series.key()));
+        let Some(words) = state.removed.remove(&place) else {
+            return append(state, kind, number, series.key(), cells);
+        };
+        for (word, cell) in words[FLAGS + 1..].iter().zip(cells) {
+            word.store(cell.to_bits(), Ordering::Relaxed);
+        }
+        words[FLAGS].store(0, Ordering::Release);
+        Some(words)
+    }
+
+    /// Takes a native histogram for which there is no more room out of shared memory: the sum
+    /// must not show half of it.
+    pub(crate) fn leave(&self, state: &mut State, series: &Series, rings: &mut Rings) {
+        state.hide_rings(series, rings);
+        if state.families.contains_key(&series.family().uid()) {
+            state.hide_series(series);
+            state.add_unshared(&series.me());
+        }
     }
 
     fn place_family(&self, state: &mut State, family: &Family) -> Option<u32> {
@@ -251,7 +284,7 @@ impl Process {
             registry,
             ..family.key().clone()
         };
-        let words = append(state, RecordKind::Family, number, &key.encode(), 0)?;
+        let words = append(state, RecordKind::Family, number, &key.encode(), &[])?;
         // A test or a reload made the metric anew: what the old one counted is not its.
         let name = (registry, Arc::clone(&key.name));
         if let Some(old) = state.names.insert(name, family.uid()) {
@@ -338,8 +371,21 @@ impl State {
         };
         if let Some(words) = series.detach() {
             words[FLAGS].store(REMOVED, Ordering::Release);
-            self.removed
-                .insert((*number, Box::from(series.key())), words);
+            let place = (RecordKind::Series, *number, Box::from(series.key()));
+            self.removed.insert(place, words);
+        }
+    }
+
+    /// Takes the rings of a series out of the reading and keeps their records likewise.
+    pub(crate) fn hide_rings(&mut self, series: &Series, rings: &mut Rings) {
+        let number = self.families.get(&series.family().uid());
+        let number = number.map(|(number, _)| *number);
+        for (is_negative, words) in rings.detach() {
+            if let Some(number) = number {
+                let kind = RecordKind::of_ring(is_negative);
+                let place = (kind, number, Box::from(series.key()));
+                self.removed.insert(place, words);
+            }
         }
     }
 
@@ -366,13 +412,13 @@ fn append(
     kind: RecordKind,
     number: u32,
     key: &[u8],
-    n_cells: usize,
+    cells: &[f64],
 ) -> Option<&'static [AtomicU64]> {
     if state.has_failed {
         return None;
     }
     let home = state.home.as_mut()?;
-    match home.segment.append(&home.dir, kind, number, key, n_cells) {
+    match home.segment.append(&home.dir, kind, number, key, cells) {
         Ok(words) => Some(words),
         Err(error @ NoRoom::RecordTooLong(_)) => {
             // Costs this series alone.

@@ -152,15 +152,31 @@ pub enum Value {
         buckets: Vec<(f64, f64)>,
         sum: f64,
         created: Option<f64>,
+        /// Present when the histogram is native, too or only.
+        native: Option<Box<NativeReading>>,
     },
     Info,
     /// Each state and whether it is the current one.
     StateSet(Vec<(Arc<str>, bool)>),
 }
 
+/// The buckets of a native histogram: bucket `k` ends at `2^(k / 2^schema)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NativeReading {
+    pub schema: i8,
+    pub zero_threshold: f64,
+    pub zero_count: f64,
+    /// All observations; more than in buckets where some were NaN.
+    pub count: f64,
+    /// Number and count of each bucket that is not empty, ascending.
+    pub positive: Vec<(i32, f64)>,
+    /// The same of negative observations, by their size without the sign.
+    pub negative: Vec<(i32, f64)>,
+}
+
 impl Value {
     /// When it began, in seconds since the epoch.
-    pub(crate) fn created(&self) -> Option<f64> {
+    pub fn created(&self) -> Option<f64> {
         match self {
             Self::Counter { created, .. }
             | Self::Summary { created, .. }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::group::ProcessId;
 use crate::mapping::bytes_of;
+use crate::native::NativeSpec;
 use crate::reading::FamilyKind;
 
 /// `pyromseg` as a little-endian word; on a machine of the other byte order it does not match,
@@ -95,6 +96,9 @@ impl GaugeMode {
     }
 }
 
+/// The code of a histogram that is native, whose key tells how.
+const NATIVE_CODE: u8 = 6;
+
 const KINDS: [FamilyKind; 6] = [
     FamilyKind::Counter,
     FamilyKind::Gauge,
@@ -118,7 +122,12 @@ pub(crate) struct FamilyKey {
     pub(crate) bounds: Vec<f64>,
     /// States of a state set.
     pub(crate) states: Vec<Arc<str>>,
+    /// Of a histogram that is native, too or only.
+    pub(crate) native: Option<NativeSpec>,
 }
+
+/// Cells of a native histogram behind its buckets: observations in the zero bucket, and NaNs.
+pub(crate) const NATIVE_CELLS: usize = 2;
 
 impl FamilyKey {
     /// Number of cells of each of its series, the time included.
@@ -126,7 +135,9 @@ impl FamilyKey {
         1 + match self.kind {
             FamilyKind::Counter | FamilyKind::Gauge | FamilyKind::Info => 1,
             FamilyKind::Summary => 2,
-            FamilyKind::Histogram => 1 + self.bounds.len(),
+            FamilyKind::Histogram => {
+                1 + self.bounds.len() + self.native.map_or(0, |_| NATIVE_CELLS)
+            }
             FamilyKind::StateSet => self.states.len(),
         }
     }
@@ -135,7 +146,8 @@ impl FamilyKey {
         let mut out = Vec::new();
         out.extend_from_slice(&self.registry.to_le_bytes());
         let kind = KINDS.iter().position(|kind| *kind == self.kind);
-        out.push(u8::try_from(kind.expect("KINDS lists every kind")).expect("there are six kinds"));
+        let kind = u8::try_from(kind.expect("KINDS lists every kind")).expect("there are six");
+        out.push(self.native.map_or(kind, |_| NATIVE_CODE));
         out.push(self.mode.code());
         for text in [&self.name, &self.help, &self.unit] {
             put_text(&mut out, text);
@@ -149,6 +161,11 @@ impl FamilyKey {
         put_count(&mut out, self.bounds.len());
         for bound in &self.bounds {
             out.extend_from_slice(&bound.to_le_bytes());
+        }
+        if let Some(native) = &self.native {
+            out.extend_from_slice(&native.schema().to_le_bytes());
+            out.extend_from_slice(&native.n_buckets().to_le_bytes());
+            out.extend_from_slice(&native.zero_threshold().to_le_bytes());
         }
         out
     }
@@ -170,9 +187,18 @@ impl FamilyKey {
         let bounds = (0..count)
             .map(|_| take(&mut rest).map(f64::from_le_bytes))
             .collect::<Option<Vec<f64>>>()?;
+        let (kind, native) = if kind == NATIVE_CODE {
+            let schema = i8::from_le_bytes(take(&mut rest)?);
+            let n_buckets = u16::from_le_bytes(take(&mut rest)?);
+            let zero_threshold = f64::from_le_bytes(take(&mut rest)?);
+            let native = NativeSpec::of_schema(schema, n_buckets, zero_threshold)?;
+            (FamilyKind::Histogram, Some(native))
+        } else {
+            (*KINDS.get(usize::from(kind))?, None)
+        };
         rest.is_empty().then_some(Self {
             registry,
-            kind: *KINDS.get(usize::from(kind))?,
+            kind,
             mode: GaugeMode::EVERY.get(usize::from(mode))?.1,
             name,
             help,
@@ -180,6 +206,7 @@ impl FamilyKey {
             label_names,
             bounds,
             states,
+            native,
         })
     }
 }
@@ -252,28 +279,64 @@ fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
 }
 
 /// What a record holds besides cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordKind {
     Family,
     Series,
+    /// Buckets of a native histogram for observations above zero, and for those below. Of
+    /// several with the same key in one process, the last one counts.
+    Positive,
+    Negative,
     /// In an archive: a process whose segments were folded into it. The key is its file name.
     Folded,
 }
 
 impl RecordKind {
+    const EVERY: [Self; 5] = [
+        Self::Family,
+        Self::Series,
+        Self::Folded,
+        Self::Positive,
+        Self::Negative,
+    ];
+
+    /// The kind that holds buckets of this sign.
+    pub(crate) fn of_ring(is_negative: bool) -> Self {
+        if is_negative {
+            Self::Negative
+        } else {
+            Self::Positive
+        }
+    }
+
     fn code(self) -> u16 {
         match self {
             Self::Family => 1,
             Self::Series => 2,
             Self::Folded => 3,
+            Self::Positive => 5,
+            Self::Negative => 6,
         }
     }
 
     fn of(code: u16) -> Option<Self> {
-        [Self::Family, Self::Series, Self::Folded]
-            .into_iter()
-            .find(|kind| kind.code() == code)
+        Self::EVERY.into_iter().find(|kind| kind.code() == code)
     }
+}
+
+/// A record with these cells. `None` when it would be too long.
+pub(crate) fn encode_cells(
+    kind: RecordKind,
+    family: u32,
+    key: &[u8],
+    cells: &[f64],
+) -> Option<Vec<u64>> {
+    let mut words = encode_record(kind, family, key, cells.len())?;
+    let first = words.len() - cells.len();
+    for (word, cell) in words[first..].iter_mut().zip(cells) {
+        *word = cell.to_bits();
+    }
+    Some(words)
 }
 
 /// A record to be appended, cells zero. `None` when it would be too long.

@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::group::ProcessId;
 use crate::key_index::KeyIndex;
 use crate::merge::adds_up;
-use crate::reading::{FamilyKind, FamilyReading, SeriesReading, Value};
-use crate::record::{FamilyKey, GaugeMode, MOVED};
+use crate::native::{BadRing, NativeSpec, NativeSum};
+use crate::reading::{FamilyKind, FamilyReading, NativeReading, SeriesReading, Value};
+use crate::record::{FamilyKey, GaugeMode, MOVED, NATIVE_CELLS};
 
 /// All series of one metric, over several processes.
 ///
@@ -22,6 +23,8 @@ pub(crate) struct FamilySum {
     /// `n_values` for each contribution.
     values: Vec<f64>,
     n_values: usize,
+    /// One a series, if the metric is a native histogram.
+    natives: Vec<NativeSum>,
 }
 
 /// What all processes say of a series.
@@ -70,7 +73,43 @@ impl FamilySum {
             index: KeyIndex::default(),
             contributions: Vec::new(),
             values: Vec::new(),
+            natives: Vec::new(),
         }
+    }
+
+    /// Makes room for what another process keeps of a native histogram.
+    pub(crate) fn join_native(&mut self, spec: &NativeSpec) {
+        for rings in &mut self.natives {
+            rings.join_spec(spec);
+        }
+        self.key.native = self.key.native.map(|own| own.join(*spec));
+    }
+
+    /// Adds buckets of one process to a native histogram that it has.
+    pub(crate) fn add_ring(
+        &mut self,
+        series: usize,
+        is_negative: bool,
+        cells: &[f64],
+    ) -> Result<(), BadRing> {
+        match self.natives.get_mut(series) {
+            Some(rings) => rings.add(is_negative, cells),
+            None => Err(BadRing),
+        }
+    }
+
+    /// The buckets of a native histogram as they are kept, with their signs, and how many
+    /// observations are to move to the zero bucket.
+    pub(crate) fn fold_rings(&self, series: usize) -> (f64, Vec<(bool, Vec<f64>)>) {
+        let Some(mut rings) = self.natives.get(series).cloned() else {
+            return (0.0, Vec::new());
+        };
+        let to_zero = rings.take_below_threshold();
+        let cells = |is_negative| Some((is_negative, rings.ring_cells(is_negative)?));
+        (
+            to_zero,
+            [false, true].into_iter().filter_map(cells).collect(),
+        )
     }
 
     pub(crate) fn key_of(&self, series: &SeriesSum) -> &[u8] {
@@ -119,6 +158,8 @@ impl FamilySum {
                     last: next,
                 });
                 self.index.push(hash);
+                self.natives
+                    .extend(self.key.native.as_ref().map(NativeSum::new));
             }
         }
         debug_assert_eq!(values.len(), self.n_values);
@@ -155,8 +196,8 @@ impl FamilySum {
 
     pub(crate) fn finish(mut self, is_many: bool) -> FamilyReading {
         let mut series = Vec::with_capacity(self.series.len());
-        for sum in &self.series {
-            self.finish_series(sum, is_many, &mut series);
+        for place in 0..self.series.len() {
+            self.finish_series(place, is_many, &mut series);
         }
         let keys = std::mem::take(&mut self.keys);
         FamilyReading::of_keys(&self.key, keys, series)
@@ -164,7 +205,8 @@ impl FamilySum {
 
     /// Appends the readings that a series becomes: one, none when no process that counts has
     /// it, or one a process.
-    fn finish_series(&self, sum: &SeriesSum, is_many: bool, out: &mut Vec<SeriesReading>) {
+    fn finish_series(&self, place: usize, is_many: bool, out: &mut Vec<SeriesReading>) {
+        let sum = &self.series[place];
         let first = self.said(sum.first);
         let value = match self.key.kind {
             FamilyKind::Counter => Value::Counter {
@@ -182,6 +224,7 @@ impl FamilySum {
                     .collect(),
                 sum: first.values[0],
                 created: created(first.time),
+                native: self.finish_native(place, first.values),
             },
             FamilyKind::Info => Value::Info,
             FamilyKind::StateSet => {
@@ -193,6 +236,12 @@ impl FamilySum {
             FamilyKind::Gauge => return self.finish_gauge(sum, is_many, out),
         };
         out.push(SeriesReading::new(sum.key.clone(), None, value));
+    }
+
+    fn finish_native(&self, place: usize, values: &[f64]) -> Option<Box<NativeReading>> {
+        let rings = self.natives.get(place)?;
+        let (zero, outside) = native_values(values)?;
+        Some(Box::new(rings.clone().finish(zero, outside)))
     }
 
     fn finish_gauge(&self, sum: &SeriesSum, is_many: bool, out: &mut Vec<SeriesReading>) {
@@ -268,6 +317,12 @@ impl FamilySum {
         let next = |at: &usize| Some(self.contributions[*at].next).filter(|next| *next != 0);
         std::iter::successors(Some(sum.first), next).map(|at| self.said(at))
     }
+}
+
+/// Observations in the zero bucket and NaNs of a native histogram.
+fn native_values(values: &[f64]) -> Option<(f64, f64)> {
+    let [zero, outside] = *values.last_chunk::<NATIVE_CELLS>()?;
+    Some((zero, outside))
 }
 
 /// Moves bucket `i` to `places[i]` of `n` buckets; what stands before and behind them stays so.

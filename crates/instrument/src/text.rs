@@ -113,6 +113,18 @@ impl TextWriter {
                 self.our_line(&names.count, labels, *count);
                 self.our_line(&names.sum, labels, *sum);
             }
+            Value::Histogram {
+                buckets,
+                sum,
+                native: Some(native),
+                ..
+            } if buckets.is_empty() => {
+                // Of a native histogram, this format can tell only so much.
+                labels.choose_bound(0, f64::INFINITY);
+                self.line_with_extra(&names.bucket, labels, native.count);
+                self.our_line(&names.count, labels, native.count);
+                self.our_line(&names.sum, labels, *sum);
+            }
             Value::Histogram { buckets, sum, .. } => {
                 let mut total = 0.0;
                 for (place, (bound, count)) in buckets.iter().enumerate() {

@@ -99,6 +99,7 @@ pub(crate) fn spec(kind: FamilyKind, name: &str, labels: &[&str]) -> FamilySpec 
             _ => Vec::new(),
         },
         states: Vec::new(),
+        native: None,
     }
 }
 

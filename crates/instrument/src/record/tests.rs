@@ -13,6 +13,7 @@ fn family(name: &str, bounds: &[f64]) -> FamilyKey {
         label_names: vec!["a".into(), "b".into()],
         bounds: bounds.to_vec(),
         states: vec!["on".into()],
+        native: None,
     }
 }
 
@@ -40,7 +41,14 @@ fn keys_of(words: &[u64]) -> Vec<Option<Vec<u8>>> {
 #[test]
 fn a_family_reads_back() {
     let key = family("f", &[-0.5, 1.0, f64::INFINITY]);
-    assert_eq!(FamilyKey::decode(&key.encode()), Some(key));
+    let native = FamilyKey {
+        native: NativeSpec::new(1.1, 160, 1e-9),
+        ..key.clone()
+    };
+    assert!(native.native.is_some());
+    for key in [key, native] {
+        assert_eq!(FamilyKey::decode(&key.encode()), Some(key));
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn a_histogram_is_cumulative_and_its_bound_stands_in_order() {
         buckets: vec![(0.5, 1.0), (f64::INFINITY, 2.0)],
         sum: 4.5,
         created: Some(7.0),
+        native: None,
     };
     writer.family(&family(
         FamilyKind::Histogram,
@@ -121,6 +122,7 @@ fn a_histogram_with_negative_bounds_has_no_sum() {
         buckets: vec![(-1.0, 1.0), (f64::INFINITY, 0.0)],
         sum: -4.5,
         created: None,
+        native: None,
     };
     writer.family(&family(FamilyKind::Histogram, "h", &[], value));
     assert!(!writer.finish().contains("h_sum"));
