@@ -13,6 +13,7 @@ import types
 from typing import Any, Callable, Iterable, Literal, Optional, Sequence, Union
 
 from . import _core
+from .buckets import native_parameters, upper_bounds
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
 from .samples import Sample, native_histogram
@@ -311,13 +312,13 @@ class Histogram(MetricWrapperBase):
         native_histogram_max_bucket_number: int = 160,
         native_histogram_zero_threshold: float = 2.0**-128,
     ) -> None:
-        self._native = _native(
+        self._native = native_parameters(
             native_histogram_bucket_factor,
             native_histogram_max_bucket_number,
             native_histogram_zero_threshold,
         )
         is_native_only = self._native is not None and (buckets is None or len(buckets) == 0)
-        self._upper_bounds = [] if is_native_only else _upper_bounds(buckets or ())
+        self._upper_bounds = [] if is_native_only else upper_bounds(buckets or ())
         super().__init__(
             name=name,
             documentation=documentation,
@@ -392,32 +393,6 @@ class Histogram(MetricWrapperBase):
             histogram = native_histogram(total, native)
             samples.append(Sample("", {}, total, None, None, histogram))
         return (*samples, *_created_samples(series))
-
-
-def _native(
-    factor: Optional[float], max_bucket_number: int, zero_threshold: float
-) -> Optional[tuple[float, int, float]]:
-    if factor is None:
-        return None
-    if not 1 <= max_bucket_number <= 4096:
-        raise ValueError("native_histogram_max_bucket_number must be from 1 to 4096")
-    if not 1 < factor < INF:
-        raise ValueError("native_histogram_bucket_factor must be above 1")
-    if not 0 <= zero_threshold < INF:
-        raise ValueError("native_histogram_zero_threshold must be from 0 on")
-    return float(factor), int(max_bucket_number), float(zero_threshold)
-
-
-def _upper_bounds(buckets: Sequence[Union[float, str]]) -> list[float]:
-    bounds = [float(bound) for bound in buckets]
-    if bounds != sorted(bounds):
-        # More likely a mistake than a wish to have them sorted.
-        raise ValueError("Buckets not in sorted order")
-    if bounds and bounds[-1] != INF:
-        bounds.append(INF)
-    if len(bounds) < 2:
-        raise ValueError("Must have at least two buckets")
-    return bounds
 
 
 class Info(MetricWrapperBase):

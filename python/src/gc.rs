@@ -87,6 +87,7 @@ fn counters(name: &str, help: &str) -> Vec<Arc<instrument::Series>> {
         label_names: vec!["generation".to_owned()],
         bounds: Vec::new(),
         states: Vec::new(),
+        native: None,
     };
     let family = instrument::Family::new(process(), spec);
     family.share(0);

@@ -57,6 +57,9 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// What a record is for: its kind, its family's number, its key.
+type RecordPlace = (RecordKind, u32, Box<[u8]>);
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     home: Option<Home>,
@@ -70,7 +73,7 @@ pub(crate) struct State {
     /// The family that holds a name in a registry.
     names: HashMap<(u16, Arc<str>), u64>,
     /// Removed records, to be used again for the same labels.
-    removed: HashMap<(RecordKind, u32, Box<[u8]>), &'static [AtomicU64]>,
+    removed: HashMap<RecordPlace, &'static [AtomicU64]>,
     /// Series that should be shared and found no room.
     unshared: HashMap<usize, Arc<Series>>,
 }
