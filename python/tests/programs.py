@@ -63,7 +63,7 @@ class Program:
         return [
             (dict(found), value)
             for family, *_ in reading.families(0)
-            for suffix, found, value in reading.samples(0, family, False) or ()
+            for suffix, found, value, _ in reading.samples(0, family, False) or ()
             if family + suffix == name and labels.items() <= dict(found).items()
         ]
 

@@ -118,7 +118,7 @@ REPORTED = {garbage, zeros, fifo, link, directory, owner}
 
 def values(reading: Any) -> dict[str, float]:
     samples = reading.samples(0, "work", False) or ()
-    return {dict(labels)["file"]: value for _, labels, value in samples}
+    return {dict(labels)["file"]: value for _, labels, value, _ in samples}
 
 
 def make_group() -> dict[str, float]:

@@ -36,7 +36,7 @@ print("ready", flush=True)
 import select
 while not select.select([sys.stdin], [], [], 0)[0]:
     reading = _core.read_group(sys.argv[1])
-    now = sum(value for suffix, _, value in reading.samples(0, "work", False))
+    now = sum(value for suffix, _, value, _ in reading.samples(0, "work", False))
     fallen += now < seen
     seen, n = max(seen, now), n + 1
     damaged += reading.damaged()
@@ -112,7 +112,7 @@ def main() -> int:
         n_amid += any(name.endswith(".new") for name in names)
         files_max = max(files_max, len(names))
         reading = _core.read_group()
-        now = sum(value for _, _, value in reading.samples(0, "work", False) or ())
+        now = sum(value for _, _, value, _ in reading.samples(0, "work", False) or ())
         n_fallen += now < seen
         seen = max(seen, now)
         if not alive:
@@ -120,7 +120,7 @@ def main() -> int:
             assert os.waitpid(fold_once(), 0)[1] == 0
             seconds[n_killed] = scrape_seconds()
     begun, done = sum(words[0::2]), sum(words[1::2])
-    counted = sum(value for _, _, value in _core.read_group().samples(0, "work", False) or ())
+    counted = sum(value for _, _, value, _ in _core.read_group().samples(0, "work", False) or ())
     output, _ = outside.communicate("stop")
     n_scrapes, n_outside_fallen, n_damaged = map(int, output.split()[:3])
     (_, first), *_, (_, last) = sorted(seconds.items())

@@ -114,7 +114,7 @@ def outside(group: Path) -> dict[Sample, float]:
     return {
         (name + suffix, tuple(sorted(labels))): value
         for name in ("orders", "took_seconds", "running", "at_work")
-        for suffix, labels, value in reading.samples(0, name, True) or ()
+        for suffix, labels, value, _ in reading.samples(0, name, True) or ()
     }
 
 

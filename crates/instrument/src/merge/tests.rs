@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use crate::group::ProcessId;
 use crate::process::tests::{Stage, counter, shared, spec};
 use crate::record::{self, FamilyKey, RecordKind, USED_CHECK_WORD, USED_WORD, encode_texts};
+use crate::segment_file::SegmentName;
 use crate::{FamilyKind, GaugeMode, GroupReading, ReadLimits, Value, read_group};
 
 fn total(reading: &GroupReading, name: &str) -> f64 {
@@ -118,6 +119,7 @@ fn family(kind: FamilyKind, bounds: Vec<f64>) -> Vec<u8> {
         label_names: vec!["a".into()],
         bounds,
         states: Vec::new(),
+        native: None,
     };
     key.encode()
 }
@@ -249,7 +251,9 @@ fn a_file_that_was_cut_off_keeps_what_is_left() {
 #[test]
 fn a_huge_file_stops_at_the_limit() {
     let (stage, path) = two_processes();
-    let mut header = record::encode_header(ProcessId { pid: 7, start: 9 }, 0, 1 << 40);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let process = SegmentName::parse(name).unwrap().process;
+    let mut header = record::encode_header(process, 0, 1 << 40);
     header[USED_WORD] = 1 << 40;
     header[USED_CHECK_WORD] = !(1 << 40);
     let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();

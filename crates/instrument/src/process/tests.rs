@@ -1,7 +1,7 @@
 use std::sync::Barrier;
 
 use super::*;
-use crate::{FamilyKind, FamilySpec, GaugeMode, render_text};
+use crate::{FamilyKind, FamilySpec, GaugeMode, GroupReading, ReadLimits, render_text};
 
 /// A group of played processes in a folder of its own. Their numbers are beyond what the kernel
 /// gives, so that only their locks say whether they live.
@@ -100,6 +100,7 @@ pub(crate) fn spec(kind: FamilyKind, name: &str, labels: &[&str]) -> FamilySpec 
             _ => Vec::new(),
         },
         states: Vec::new(),
+        native: None,
     }
 }
 
@@ -542,7 +543,20 @@ fn after_a_fork_what_was_counted_before_counts_once() {
     // put aside under another name as the parent would keep it.
     let name = stage.segments().remove(0);
     let other = name.replace("50000001-1", "50000077-1");
-    std::fs::rename(stage.dir().join(&name), stage.dir().join(&other)).unwrap();
+    let path = stage.dir().join(&other);
+    std::fs::rename(stage.dir().join(&name), &path).unwrap();
+    let (id, n_words) = (
+        ProcessId {
+            pid: 50_000_077,
+            start: 1,
+        },
+        1 << 16,
+    );
+    // The part of it that never changes, with its checksum.
+    let header = &crate::record::encode_header(id, 0, n_words)[..6];
+    let bytes: Vec<u8> = header.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
     process.after_fork();
     assert_eq!(series.cell(0), 0.0);
     series.add(1.0);
