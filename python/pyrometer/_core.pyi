@@ -30,11 +30,17 @@ __all__ = [
     "sweep",
     "take_notice",
     "panic_on_purpose",
+    "process_age",
+    "start_gil_sampler",
+    "stop_gil_sampler",
 ]
 
 __version__: str
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+# Count, schema, zero threshold, zero count, positive and negative buckets.
+_Native = tuple[float, int, float, float, list[tuple[int, float]], list[tuple[int, float]]]
 
 @final
 class Family:
@@ -51,6 +57,7 @@ class Family:
         states: Sequence[str] = ...,
         mode: str = "auto",
         registry: Optional[int] = None,
+        native: Optional[tuple[float, int, float]] = None,
     ) -> Self: ...
     @property
     def registry(self) -> Optional[int]: ...
@@ -75,6 +82,7 @@ class Series:
     ) -> None: ...
     def set_state(self, state: int) -> None: ...
     def get(self, index: int) -> float: ...
+    def native(self) -> Optional[_Native]: ...
     @property
     def created(self) -> float: ...
     def reset(self, now: float) -> None: ...
@@ -148,7 +156,7 @@ class Reading:
     def families(self, registry: int) -> list[tuple[str, str, str, str]]: ...
     def samples(
         self, registry: int, name: str, with_created: bool
-    ) -> Optional[list[tuple[str, list[tuple[str, str]], float]]]: ...
+    ) -> Optional[list[tuple[str, list[tuple[str, str]], float, Optional[_Native]]]]: ...
     def exemplars(
         self, registry: int, name: str
     ) -> list[

@@ -93,10 +93,28 @@ def choose_encoder(accept_header: Optional[str]) -> tuple[Callable[[Any], bytes]
                 encoder = partial(openmetrics.generate_latest, escaping=escaping, version=version)
                 content_type = f"application/openmetrics-text; version={version}; charset=utf-8"
                 return encoder, f"{content_type}; escaping={escaping}"
+        elif media_type == "application/vnd.google.protobuf":
+            # Only to whoever asks for just this: other uses of the media type are not ours.
+            if _is_delimited_families(parameters):
+                from . import protobuf
+
+                return partial(protobuf.generate_latest, escaping=escaping), protobuf.CONTENT_TYPE
         elif media_type == "text/plain" and is_modern:
             encoder = partial(generate_latest, escaping=escaping)
             return encoder, f"{CONTENT_TYPE_LATEST}; escaping={escaping}"
     return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _is_delimited_families(parameters: list[str]) -> bool:
+    try:
+        is_refused = float(_parameter(parameters, "q") or 1) == 0
+    except ValueError:
+        is_refused = False
+    return (
+        not is_refused
+        and _parameter(parameters, "proto") == "io.prometheus.client.MetricFamily"
+        and _parameter(parameters, "encoding") == "delimited"
+    )
 
 
 def _parameter(parameters: list[str], name: str) -> str:

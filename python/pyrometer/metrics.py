@@ -13,9 +13,10 @@ import types
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Literal, Optional, Sequence, Union
 
 from . import _core
+from .buckets import native_parameters, upper_bounds
 from .context_managers import ExceptionCounter, InprogressTracker, Timer, _Exceptions
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free
-from .samples import Sample
+from .samples import Sample, native_histogram
 from .utils import INF, floatToGoString
 from .wrapper import MetricWrapperBase, cell, forget_series, own_init, shared
 
@@ -294,11 +295,19 @@ class Histogram(MetricWrapperBase):
         ...
 
     The buckets that are used when none are given suit a request to a web service, in seconds.
+
+    With ``native_histogram_bucket_factor`` (above 1; 1.1 is a good choice) it is a native
+    histogram too, whose buckets grow by at most this factor and are made where they are needed;
+    with ``buckets=None`` it is only that. Each sign has at most
+    ``native_histogram_max_bucket_number`` buckets: where more are needed the resolution is
+    halved. Observations up to ``native_histogram_zero_threshold`` count as zero. Prometheus takes
+    native histograms in its protobuf format alone.
     """
 
     _type = "histogram"
     _reserved_labelnames = ("le",)
     _upper_bounds: list[float] = shared()
+    _native: Optional[tuple[float, int, float]] = shared()
     DEFAULT_BUCKETS = (
         *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
         *(1.0, 2.5, 5.0, 7.5, 10.0, INF),
@@ -314,9 +323,19 @@ class Histogram(MetricWrapperBase):
         unit: str = "",
         registry: Optional[CollectorRegistry] = REGISTRY,
         _labelvalues: Optional[Sequence[str]] = None,
-        buckets: Sequence[Union[float, str]] = DEFAULT_BUCKETS,
+        buckets: Optional[Sequence[Union[float, str]]] = DEFAULT_BUCKETS,
+        *,
+        native_histogram_bucket_factor: Optional[float] = None,
+        native_histogram_max_bucket_number: int = 160,
+        native_histogram_zero_threshold: float = 2.0**-128,
     ) -> None:
-        self._upper_bounds = _upper_bounds(buckets)
+        self._native = native_parameters(
+            native_histogram_bucket_factor,
+            native_histogram_max_bucket_number,
+            native_histogram_zero_threshold,
+        )
+        is_native_only = self._native is not None and (buckets is None or len(buckets) == 0)
+        self._upper_bounds = [] if is_native_only else upper_bounds(buckets or ())
         super().__init__(
             name=name,
             documentation=documentation,
@@ -328,6 +347,10 @@ class Histogram(MetricWrapperBase):
             _labelvalues=_labelvalues,
         )
         self._kwargs["buckets"] = buckets
+        if native_histogram_bucket_factor is not None:
+            self._kwargs["native_histogram_bucket_factor"] = native_histogram_bucket_factor
+            self._kwargs["native_histogram_max_bucket_number"] = native_histogram_max_bucket_number
+            self._kwargs["native_histogram_zero_threshold"] = native_histogram_zero_threshold
 
     def _make_family(self) -> _core.Family:
         return _core.Family(
@@ -337,6 +360,7 @@ class Histogram(MetricWrapperBase):
             unit=self._unit,
             label_names=list(self._labelnames),
             bounds=self._upper_bounds,
+            native=self._native,
         )
 
     def _metric_init(self) -> None:
@@ -375,23 +399,20 @@ class Histogram(MetricWrapperBase):
             labels = {"le": floatToGoString(bound)}
             exemplar = series.get_exemplar(place)
             samples.append(Sample("_bucket", labels, count, None, exemplar))
+        native = series.native()
+        if not self._upper_bounds:
+            # A `ValueClass` has nothing native, and keeps a bucket for all.
+            count = series.get(1) if native is None else native[0]
+            samples.append(Sample("_bucket", {"le": "+Inf"}, count))
         samples.append(Sample("_count", {}, count))
+        total = series.get(0)
         # A sum that can fall is no counter.
-        if self._upper_bounds[0] >= 0:
-            samples.append(Sample("_sum", {}, series.get(0)))
+        if not self._upper_bounds or self._upper_bounds[0] >= 0:
+            samples.append(Sample("_sum", {}, total))
+        if native is not None:
+            histogram = native_histogram(total, native)
+            samples.append(Sample("", {}, total, None, None, histogram))
         return (*samples, *_created_samples(series))
-
-
-def _upper_bounds(buckets: Sequence[Union[float, str]]) -> list[float]:
-    bounds = [float(bound) for bound in buckets]
-    if bounds != sorted(bounds):
-        # More likely a mistake than a wish to have them sorted.
-        raise ValueError("Buckets not in sorted order")
-    if bounds and bounds[-1] != INF:
-        bounds.append(INF)
-    if len(bounds) < 2:
-        raise ValueError("Must have at least two buckets")
-    return bounds
 
 
 class Info(MetricWrapperBase):

@@ -9,7 +9,7 @@ from typing import Any, Iterable, Iterator, Optional, Protocol
 
 from . import _core, _runtime
 from .metrics_core import Metric
-from .samples import Exemplar, Sample
+from .samples import Exemplar, Sample, native_histogram
 
 # What a family's samples are called, by type: two collectors may not share one of these.
 _SUFFIXES = {
@@ -276,9 +276,10 @@ def samples_of_group(reading: _core.Reading, number: int, name: str) -> Iterator
         (suffix, frozenset(labels)): Exemplar(dict(pairs), value, time)
         for suffix, labels, pairs, value, time in reading.exemplars(number, name)
     }
-    for suffix, labels, value in reading.samples(number, name, wrapper.use_created()) or ():
+    for suffix, labels, value, native in reading.samples(number, name, wrapper.use_created()) or ():
         exemplar = exemplars.get((suffix, frozenset(labels))) if exemplars else None
-        yield Sample(name + suffix, dict(labels), value, None, exemplar)
+        histogram = None if native is None else native_histogram(value, native)
+        yield Sample(name + suffix, dict(labels), value, None, exemplar, histogram)
 
 
 def _share(collector: Any, number: int) -> None:

@@ -69,6 +69,39 @@ class NativeHistogram(NamedTuple):
     nh_exemplars: Optional[Sequence[Exemplar]] = None
 
 
+def native_histogram(
+    sum_value: float,
+    native: tuple[float, int, float, float, list[tuple[int, float]], list[tuple[int, float]]],
+) -> NativeHistogram:
+    """From count, schema, zero threshold, zero count, positive and negative buckets."""
+    count, schema, zero_threshold, zero_count, positive, negative = native
+    pos_spans, pos_deltas = _spans(positive)
+    neg_spans, neg_deltas = _spans(negative)
+    return NativeHistogram(
+        *(int(count), sum_value, schema, zero_threshold, int(zero_count)),
+        *(pos_spans, neg_spans, pos_deltas, neg_deltas),
+    )
+
+
+def _spans(
+    buckets: list[tuple[int, float]],
+) -> tuple[Optional[list[BucketSpan]], Optional[list[int]]]:
+    """Runs of buckets, and by how much each count differs from the one before it."""
+    if not buckets:
+        return None, None
+    spans: list[BucketSpan] = []
+    deltas = []
+    after, last_count = 0, 0
+    for bucket, count in buckets:
+        if spans and bucket == after:
+            spans[-1] = spans[-1]._replace(length=spans[-1].length + 1)
+        else:
+            spans.append(BucketSpan(bucket - after, 1))
+        deltas.append(int(count) - last_count)
+        after, last_count = bucket + 1, int(count)
+    return spans, deltas
+
+
 class Sample(NamedTuple):
     """One value of one series. The time, if any, is in seconds since the epoch."""
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use instrument::{FamilyKind, FamilySpec, GaugeMode};
+use instrument::{FamilyKind, FamilySpec, GaugeMode, NativeSpec};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use pyo3::types::PyString;
 
 use crate::clock;
 use crate::exemplars::Exemplars;
+use crate::exposition::{NativeTuple, native_tuple};
 use crate::host::{guard, process};
 
 /// A metric of this process.
@@ -36,7 +37,7 @@ impl Family {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     #[pyo3(signature = (kind, name, help, unit="", label_names=Vec::new(), bounds=Vec::new(),
-        states=Vec::new(), mode="auto", registry=None))]
+        states=Vec::new(), mode="auto", registry=None, native=None))]
     fn new(
         kind: &str,
         name: &Bound<'_, PyString>,
@@ -47,6 +48,7 @@ impl Family {
         states: Vec<Bound<'_, PyString>>,
         mode: &str,
         registry: Option<u16>,
+        native: Option<(f64, u16, f64)>,
     ) -> PyResult<Self> {
         let kind = match kind {
             "counter" => FamilyKind::Counter,
@@ -73,6 +75,7 @@ impl Family {
             label_names: texts(&label_names),
             bounds,
             states: texts(&states),
+            native: native.map(native_spec).transpose()?,
         };
         let family = instrument::Family::new(process(), spec);
         if let Some(registry) = registry {
@@ -177,6 +180,12 @@ impl Series {
         guard(0.0, || self.series.cell(index))
     }
 
+    /// The buckets of a native histogram, of this process alone.
+    fn native(&self) -> Option<NativeTuple> {
+        let native = guard(None, || self.series.native())?;
+        Some(native_tuple(&native))
+    }
+
     #[getter]
     fn created(&self) -> f64 {
         self.series.created()
@@ -261,6 +270,16 @@ impl Cell {
     fn set_exemplar(&self, exemplar: &Bound<'_, PyAny>) {
         self.series.get().set_exemplar(self.index, exemplar);
     }
+}
+
+/// Factor, most buckets of a sign, and zero threshold.
+fn native_spec((factor, n_buckets, zero_threshold): (f64, u16, f64)) -> PyResult<NativeSpec> {
+    NativeSpec::new(factor, n_buckets, zero_threshold).ok_or_else(|| {
+        PyValueError::new_err(
+            "a native histogram needs a bucket factor above 1, a bucket number from 1 to 4096 and \
+             a zero threshold from 0 on",
+        )
+    })
 }
 
 /// A Python string may hold lone surrogates, which no text format can; they are replaced.

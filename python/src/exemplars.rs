@@ -71,7 +71,11 @@ pub(crate) fn of_family(family: &FamilyReading) -> Vec<ExemplarTuple> {
     let mut found = Vec::new();
     for series in &family.series {
         for exemplar in &series.exemplars {
-            let mut labels: Pairs = series.labels.iter().map(own).collect();
+            let mut labels: Pairs = family
+                .labels(series)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into_owned()))
+                .collect();
             let suffix = match (&series.value, exemplar.cell) {
                 (Value::Counter { .. }, 0) => "_total",
                 (Value::Histogram { buckets, .. }, cell) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use instrument::{
     Escaping, FamilyKind, FamilyReading, GroupKey, GroupReading, PlainSample, ReadLimits,
@@ -24,8 +24,16 @@ pub(crate) struct Reading {
     places: HashMap<(u16, String), usize>,
 }
 
-/// Suffix, labels and value, as `MetricWrapperBase._samples` yields them.
-type SampleTuple = (&'static str, Vec<(String, String)>, f64);
+/// Suffix, labels, value and, of a native histogram, buckets.
+type SampleTuple = (
+    &'static str,
+    Vec<(String, String)>,
+    f64,
+    Option<NativeTuple>,
+);
+
+/// Count, schema, zero threshold, zero count, positive and negative buckets.
+pub(crate) type NativeTuple = (f64, i8, f64, f64, Vec<(i32, f64)>, Vec<(i32, f64)>);
 
 /// Name, kind, help and unit of a metric.
 type FamilyTuple = (String, &'static str, String, String);
@@ -92,9 +100,12 @@ impl Reading {
         let family = self.family(registry, name)?;
         let mut samples = Vec::new();
         for series in &family.series {
-            let own = |(name, value): &(Arc<str>, Arc<str>)| (name.to_string(), value.to_string());
-            let labels: Vec<(String, String)> = series.labels.iter().map(own).collect();
             guard((), || {
+                let labels: Vec<(String, String)> = family
+                    .labels(series)
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value.into_owned()))
+                    .collect();
                 push_samples(
                     &family.name,
                     &series.value,
@@ -118,6 +129,15 @@ impl Reading {
         let text =
             |damage: &instrument::Damage| format!("{}: {}", damage.path.display(), damage.what);
         self.reading.damaged.iter().map(text).collect()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let reading = std::mem::take(&mut self.reading);
+        // Giving back the memory of a hundred thousand series takes milliseconds. Without an
+        // interpreter (it ends) nobody waits for it.
+        Python::try_attach(|py| py.detach(|| drop(reading)));
     }
 }
 
@@ -145,59 +165,60 @@ fn push_samples(
         labels.push((name.to_owned(), value));
         labels
     };
-    let created = match value {
-        Value::Counter { total, created } => {
-            out.push(("_total", labels.clone(), *total));
-            *created
-        }
-        Value::Gauge(value) => {
-            out.push(("", labels.clone(), *value));
-            None
-        }
-        Value::Summary {
-            count,
-            sum,
-            created,
-        } => {
-            out.push(("_count", labels.clone(), *count));
-            out.push(("_sum", labels.clone(), *sum));
-            *created
+    let mut push = |suffix, labels, value| out.push((suffix, labels, value, None));
+    match value {
+        Value::Counter { total, .. } => push("_total", labels.clone(), *total),
+        Value::Gauge(value) => push("", labels.clone(), *value),
+        Value::Summary { count, sum, .. } => {
+            push("_count", labels.clone(), *count);
+            push("_sum", labels.clone(), *sum);
         }
         Value::Histogram {
             buckets,
             sum,
-            created,
+            native,
+            ..
         } => {
             let mut total = 0.0;
             for (bound, count) in buckets {
                 total += count;
-                out.push((
-                    "_bucket",
-                    with("le", instrument::format_value(*bound)),
-                    total,
-                ));
+                let bound = instrument::format_value(*bound);
+                push("_bucket", with("le", bound), total);
             }
-            out.push(("_count", labels.clone(), total));
-            if buckets.first().is_some_and(|(bound, _)| 0.0 <= *bound) {
-                out.push(("_sum", labels.clone(), *sum));
+            if let (Some(native), true) = (native, buckets.is_empty()) {
+                total = native.count;
+                push("_bucket", with("le", "+Inf".to_owned()), total);
             }
-            *created
+            push("_count", labels.clone(), total);
+            if buckets.first().is_none_or(|(bound, _)| 0.0 <= *bound) {
+                push("_sum", labels.clone(), *sum);
+            }
+            if let Some(native) = native {
+                out.push(("", labels.clone(), *sum, Some(native_tuple(native))));
+            }
         }
-        Value::Info => {
-            out.push(("_info", labels.clone(), 1.0));
-            None
-        }
+        Value::Info => push("_info", labels.clone(), 1.0),
         Value::StateSet(states) => {
             for (state, is_on) in states {
                 let labels = with(family, state.to_string());
-                out.push(("", labels, f64::from(u8::from(*is_on))));
+                push("", labels, f64::from(u8::from(*is_on)));
             }
-            None
         }
-    };
-    if let (Some(created), true) = (created, with_created) {
-        out.push(("_created", labels, created));
     }
+    if let (Some(created), true) = (value.created(), with_created) {
+        out.push(("_created", labels, created, None));
+    }
+}
+
+pub(crate) fn native_tuple(native: &instrument::NativeReading) -> NativeTuple {
+    (
+        native.count,
+        native.schema,
+        native.zero_threshold,
+        native.zero_count,
+        native.positive.clone(),
+        native.negative.clone(),
+    )
 }
 
 fn kind_text(kind: FamilyKind) -> &'static str {
@@ -252,7 +273,11 @@ impl TextWriter {
         let kind = text(intern!(py, "type"))?;
         let mut samples = Vec::new();
         for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
-            samples.push(plain_sample(&sample?)?);
+            let sample = sample?;
+            // This format has no native histograms; their count and sum are samples of their own.
+            if !is_native(&sample)? {
+                samples.push(plain_sample(&sample)?);
+            }
         }
         self.with((), |writer| {
             guard((), || writer.plain_family(&name, &help, &kind, &samples));
@@ -274,6 +299,11 @@ impl TextWriter {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         writer.as_mut().map_or(otherwise, work)
     }
+}
+
+fn is_native(sample: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let native = sample.getattr_opt(intern!(sample.py(), "native_histogram"))?;
+    Ok(native.is_some_and(|native| !native.is_none()))
 }
 
 fn plain_sample(sample: &Bound<'_, PyAny>) -> PyResult<PlainSample> {

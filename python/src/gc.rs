@@ -140,6 +140,7 @@ fn by_generation(kind: FamilyKind, name: &str, help: &str) -> Vec<Arc<instrument
             _ => Vec::new(),
         },
         states: Vec::new(),
+        native: None,
     };
     let family = instrument::Family::new(process(), spec);
     family.share(0);

@@ -124,6 +124,7 @@ fn waits() -> Arc<instrument::Series> {
         label_names: Vec::new(),
         bounds: BOUNDS.to_vec(),
         states: Vec::new(),
+        native: None,
     };
     static WAITS: std::sync::OnceLock<Arc<instrument::Series>> = std::sync::OnceLock::new();
     let make = || {

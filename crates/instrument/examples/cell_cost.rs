@@ -60,6 +60,7 @@ fn spec(name: &str) -> FamilySpec {
         label_names: Vec::new(),
         bounds: Vec::new(),
         states: Vec::new(),
+        native: None,
     }
 }
 

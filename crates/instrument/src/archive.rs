@@ -25,7 +25,8 @@ use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
 use crate::reading::{ReadLimits, Registries};
 use crate::record::{
-    self, Found, HEADER_WORDS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_record,
+    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_cells,
+    encode_record,
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
@@ -65,8 +66,8 @@ pub(crate) fn n_folded(words: &[u64]) -> u64 {
 fn folded_records(words: &[u64]) -> impl Iterator<Item = (String, f64)> {
     record::walk(words, HEADER_WORDS).filter_map(|found| match found {
         Found::Record(record) if record.kind == RecordKind::Folded => {
-            let count = record.cells.first().copied().unwrap_or_default();
-            Some((String::from_utf8(record.key).ok()?, count))
+            let count = f64::from_bits(record.cells.first().copied().unwrap_or_default());
+            Some((std::str::from_utf8(record.key).ok()?.to_owned(), count))
         }
         Found::Record(_) | Found::Damage { .. } => None,
     })
@@ -144,26 +145,27 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
             &family.key.encode(),
             0,
         )?);
-        for series in &family.series {
-            let Some((time, values)) = series.fold(&family.key) else {
+        for (place, series) in family.series.iter().enumerate() {
+            let Some((time, mut values)) = family.fold(series) else {
                 continue;
             };
-            let n_cells = 1 + values.len();
-            let mut record = encode_record(RecordKind::Series, number, &series.key, n_cells)?;
-            let first = record.len() - n_cells;
-            record[first] = time.to_bits();
-            for (word, value) in record[first + 1..].iter_mut().zip(values) {
-                *word = value.to_bits();
+            let (to_zero, rings) = family.fold_rings(place);
+            if family.key.native.is_some() {
+                let zero = values.len() - NATIVE_CELLS;
+                values[zero] += to_zero;
             }
-            words.extend(record);
-            for one in series.exemplars() {
+            values.insert(0, time);
+            let key = family.key_of(series);
+            words.extend(encode_cells(RecordKind::Series, number, key, &values)?);
+            for (is_negative, cells) in rings {
+                let kind = RecordKind::of_ring(is_negative);
+                words.extend(encode_cells(kind, number, key, &cells)?);
+            }
+            for one in family.exemplars_of(place) {
                 let Some(cells) = one.encode() else { continue };
-                let key = exemplar::record_key(one.cell, &series.key);
-                let kind = RecordKind::Exemplar;
-                let mut record = encode_record(kind, number, &key, cells.len())?;
-                let first = record.len() - cells.len();
-                record[first..].copy_from_slice(&cells);
-                words.extend(record);
+                let cells: Vec<f64> = cells.into_iter().map(f64::from_bits).collect();
+                let key = exemplar::record_key(one.cell, key);
+                words.extend(encode_cells(RecordKind::Exemplar, number, &key, &cells)?);
             }
         }
     }

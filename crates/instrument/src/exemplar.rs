@@ -60,9 +60,9 @@ impl Exemplar {
 
     /// Reads a record: the exemplar and the key of its series. `None`: damaged, never written, or
     /// caught while it was written.
-    pub(crate) fn decode(record: &Record) -> Option<(Self, &[u8])> {
+    pub(crate) fn decode<'a>(record: &Record<'a>) -> Option<(Self, &'a [u8])> {
         let (cell, series_key) = record.key.split_first_chunk()?;
-        let words: Vec<u64> = record.cells.iter().map(|cell| cell.to_bits()).collect();
+        let words = record.cells;
         let len = (*words.first()? >> 32) as usize;
         let used = words.get(..HEAD_WORDS + len.div_ceil(WORD_BYTES))?;
         if checksum(&used[1..]) != used[0] as u32 {

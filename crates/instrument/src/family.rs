@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::native::NativeSpec;
 use crate::process::Process;
 use crate::reading::FamilyKind;
 use crate::record::{FamilyKey, GaugeMode, OUTSIDE_REGISTRIES, encode_texts};
@@ -23,6 +24,8 @@ pub struct FamilySpec {
     pub bounds: Vec<f64>,
     /// States of a state set.
     pub states: Vec<String>,
+    /// For a histogram that is native, too or only (then without bounds).
+    pub native: Option<NativeSpec>,
 }
 
 /// A metric of this process.
@@ -54,6 +57,7 @@ impl Family {
                 label_names: texts(spec.label_names),
                 bounds: spec.bounds,
                 states: texts(spec.states),
+                native: spec.native,
             },
             registry: AtomicU32::new(PRIVATE),
             process: Arc::clone(process),

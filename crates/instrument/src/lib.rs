@@ -30,11 +30,14 @@ mod group; // Who belongs together.
 
 mod exemplar;
 mod family;
+mod native;
 mod process; // Writing.
 mod series;
 
 mod archive;
+mod key_index;
 mod merge;
+mod number;
 mod process_metrics;
 mod reading; // Reading.
 mod snapshot;
@@ -47,17 +50,19 @@ pub use exemplar::Exemplar;
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
+pub use native::NativeSpec;
+pub use number::format_value;
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions, Writers};
 pub use reading::{
-    Damage, FamilyKind, FamilyReading, GroupReading, ReadError, ReadLimits, Registries,
-    SeriesReading, Value,
+    Damage, FamilyKind, FamilyReading, GroupReading, NativeReading, ReadError, ReadLimits,
+    Registries, SeriesReading, Value,
 };
 pub use record::{GaugeMode, OUTSIDE_REGISTRIES};
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
-pub use text::{Escaping, PlainSample, TextWriter, format_value, render_text};
+pub use text::{Escaping, PlainSample, TextWriter, render_text};
 
 use std::path::Path;
 

@@ -59,6 +59,13 @@ pub(crate) fn fork_word() -> &'static AtomicU64 {
     unsafe { &*map.as_ptr().cast::<AtomicU64>() }
 }
 
+/// Words as the bytes that they are in memory.
+pub(crate) fn bytes_of(words: &[u64]) -> &[u8] {
+    // SAFETY: the bytes are those of `words`, borrowed as long; a byte has no alignment to keep
+    // and no value that is not allowed.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) }
+}
+
 /// A row of words that starts on the heap and may move into a mapping and back while other
 /// threads use it. Reading it is one load.
 #[derive(Debug)]
@@ -195,6 +202,34 @@ impl<T: Sync + Send> Replaceable<T> {
             // SAFETY: `new` came from `Box::into_raw` and was not published.
             drop(unsafe { Box::from_raw(new) });
         }
+    }
+}
+
+/// Likewise for what belongs to an owner that may be dropped: the last value is freed with it.
+#[derive(Debug)]
+pub(crate) struct Renewable<T>(AtomicPtr<T>);
+
+impl<T: Sync + Send> Renewable<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(AtomicPtr::new(Box::leak(Box::new(value))))
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        // SAFETY: the pointer is never null and comes from `Box::leak`; what it points at is
+        // freed only in `drop`, which has `self` alone, so it outlives this borrow of `self`.
+        unsafe { &*self.0.load(Ordering::Acquire) }
+    }
+
+    /// The old value is leaked: somebody may be reading it.
+    pub(crate) fn replace(&self, value: T) {
+        self.0.store(Box::leak(Box::new(value)), Ordering::Release);
+    }
+}
+
+impl<T> Drop for Renewable<T> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer comes from `Box::leak`, and this value is in nobody else's hands.
+        drop(unsafe { Box::from_raw(*self.0.get_mut()) });
     }
 }
 

@@ -4,20 +4,25 @@
 //! their mode. Whatever two processes disagree about (a kind, a set of label names) costs the
 //! later one that metric, and is reported.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
 use crate::exemplar::Exemplar;
 use crate::group::{GroupKey, Proc, ProcessId};
+use crate::native::BadRing;
 use crate::process_metrics;
 use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits, Registries};
 use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
 use crate::series::Series;
 use crate::snapshot::Snapshot;
-use crate::sum::{Contribution, SeriesSum, widened_cell};
+use crate::sum::{FamilySum, Source, widen_values, widened_cell};
 use crate::worker;
+
+mod fit;
+
+use fit::{Fit, RingRecords};
 
 /// A sum in the making.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub(crate) struct Merger {
     n_started: u64,
     n_series: usize,
     /// Cells that may still be made. No group has more of them than it has words, but for
-    /// histograms of one name whose bounds differ: each series gets the bounds of all.
+    /// histograms of one name whose buckets differ: each series gets the buckets of all.
     cells_left: usize,
     /// Whether a limit left something out.
     is_full: bool,
@@ -44,28 +49,15 @@ pub(crate) struct Merger {
     damaged: Vec<Damage>,
 }
 
-#[derive(Debug)]
-pub(crate) struct FamilySum {
-    pub(crate) key: FamilyKey,
-    pub(crate) series: Vec<SeriesSum>,
-    by_key: HashMap<Arc<[u8]>, usize>,
-}
-
-/// How one process's family fits into the sum's.
-struct Fit {
-    family: usize,
-    n_cells: usize,
-    is_removed: bool,
-    /// Where each label value goes, when the names stand in another order.
-    label_order: Option<Vec<usize>>,
-    /// Where each bucket goes, when the bounds differ.
-    buckets: Option<Vec<usize>>,
-}
-
 impl Merger {
     pub(crate) fn new(limits: ReadLimits, registries: Registries) -> Self {
+        // Places in a family's index are 32 bits wide.
+        let series_max = limits.series_max.min(i32::MAX as usize);
         Self {
-            limits,
+            limits: ReadLimits {
+                series_max,
+                ..limits
+            },
             registries,
             families: Vec::new(),
             by_name: HashMap::new(),
@@ -144,6 +136,7 @@ impl Merger {
 
     fn add_files(&mut self, process: ProcessId, is_live: bool, files: &[Vec<u64>]) {
         let mut fits: HashMap<u32, Option<Fit>> = HashMap::new();
+        let mut rings = RingRecords::default();
         for (index, words) in files.iter().enumerate() {
             let path = format!("{process}.{index}.seg");
             for found in record::walk(words, HEADER_WORDS) {
@@ -163,8 +156,11 @@ impl Merger {
                         }
                         fits.insert(record.family, fit.ok());
                     }
-                    RecordKind::Series => match fits.get(&record.family) {
-                        Some(Some(fit)) => self.add_record(fit, record, process, is_live),
+                    RecordKind::Series => match fits.get_mut(&record.family) {
+                        Some(Some(fit)) => {
+                            rings.note_series(fit, &record);
+                            self.add_record(fit, record, process, is_live);
+                        }
                         Some(None) => {}
                         None => {
                             self.damage(
@@ -177,14 +173,61 @@ impl Merger {
                         }
                     },
                     RecordKind::Exemplar => {
-                        if let Some(Some(fit)) = fits.get(&record.family) {
+                        if let Some(Some(fit)) = fits.get_mut(&record.family) {
                             self.add_exemplar(fit, &record);
                         }
                     }
+                    RecordKind::Positive | RecordKind::Negative => rings.note_ring(&record),
                     RecordKind::Folded => {}
                 }
             }
         }
+        for (family, key, is_negative, cells) in rings.whole() {
+            if let Some(Some(fit)) = fits.get(&family)
+                && self
+                    .add_ring(fit, (key, is_negative), cells, process)
+                    .is_err()
+            {
+                let what = "a histogram's buckets are damaged";
+                self.damage(Path::new(&process.to_string()), None, what);
+            }
+        }
+    }
+
+    fn add_ring(
+        &mut self,
+        fit: &Fit,
+        (key, is_negative): (&[u8], bool),
+        cells: &[u64],
+        process: ProcessId,
+    ) -> Result<(), BadRing> {
+        let Some(key) = fit.key(key) else {
+            return Ok(());
+        };
+        let family = &self.families[fit.family];
+        // A series beyond the limit is not there.
+        let Some(series) = family.find(family.hash(&key), &key) else {
+            return Ok(());
+        };
+        let n_cells = family.n_ring_cells(series, is_negative);
+        if !self.take_cells(n_cells, process) {
+            return Ok(());
+        }
+        let cells: Vec<f64> = cells.iter().map(|bits| f64::from_bits(*bits)).collect();
+        self.families[fit.family].add_ring(series, is_negative, &cells)
+    }
+
+    /// Takes cells of the limit. What finds none is left out, which is said once.
+    fn take_cells(&mut self, n_cells: usize, process: ProcessId) -> bool {
+        let Some(cells_left) = self.cells_left.checked_sub(n_cells) else {
+            if !std::mem::replace(&mut self.is_full, true) {
+                let what = "the group has more cells than the limit";
+                self.damage(Path::new(&process.to_string()), None, what);
+            }
+            return false;
+        };
+        self.cells_left = cells_left;
+        true
     }
 
     /// Adds a series that has no record.
@@ -196,20 +239,25 @@ impl Merger {
             registry,
             ..series.family().key().clone()
         };
-        if let Ok(fit) = self.fit_key(key, false) {
+        if let Ok(mut fit) = self.fit_key(key, false) {
+            let cells = series.cells();
             let record = Record {
                 kind: RecordKind::Series,
                 family: 0,
-                key: series.key().to_vec(),
+                key: series.key(),
                 flags: 0,
-                cells: series.cells(),
+                cells: &cells,
             };
-            self.add_record(&fit, record, process, true);
+            self.add_record(&mut fit, record, process, true);
+            for (is_negative, cells) in series.ring_cells() {
+                // A ring of this very process is whole.
+                drop(self.add_ring(&fit, (series.key(), is_negative), &cells, process));
+            }
         }
     }
 
-    fn fit(&mut self, record: &Record) -> Result<Fit, &'static str> {
-        let key = FamilyKey::decode(&record.key).ok_or("a metric's description is damaged")?;
+    fn fit(&mut self, record: &Record<'_>) -> Result<Fit, &'static str> {
+        let key = FamilyKey::decode(record.key).ok_or("a metric's description is damaged")?;
         self.fit_key(key, record.flags & REMOVED != 0)
     }
 
@@ -225,22 +273,24 @@ impl Merger {
             is_removed,
             label_order: None,
             buckets: None,
+            bounds: key.bounds.clone(),
+            n_bounds: key.bounds.len(),
+            is_native: key.native.is_some(),
         };
         if is_removed {
             return Ok(fit);
         }
         let Some(&known) = self.by_name.get(&name) else {
             self.by_name.insert(name, self.families.len());
-            self.families.push(FamilySum {
-                key,
-                series: Vec::new(),
-                by_key: HashMap::new(),
-            });
+            self.families.push(FamilySum::new(key));
             return Ok(fit);
         };
         fit.family = known;
         let sum = &mut self.families[known];
-        if sum.key.kind != key.kind || sum.key.states != key.states {
+        if sum.key.kind != key.kind
+            || sum.key.states != key.states
+            || sum.key.native.is_some() != key.native.is_some()
+        {
             return Err("two processes give one metric name to different kinds of metric");
         }
         if sum.key.label_names != key.label_names {
@@ -251,107 +301,97 @@ impl Merger {
                 return Err("two processes give one metric different label names");
             }
         }
-        if sum.key.bounds != key.bounds {
-            let n_more = sum
-                .n_more_bounds(&key.bounds)
-                .saturating_mul(sum.series.len());
-            let Some(cells_left) = self.cells_left.checked_sub(n_more) else {
-                self.is_full = true;
-                return Err("the buckets of several processes together are beyond the limit");
-            };
-            self.cells_left = cells_left;
-            fit.buckets = Some(sum.widen(&key.bounds));
-        }
+        self.join_buckets(&mut fit, &key)?;
         Ok(fit)
     }
 
-    fn add_record(&mut self, fit: &Fit, record: Record, process: ProcessId, is_live: bool) {
+    /// Makes room in the sum for the buckets of another process.
+    fn join_buckets(&mut self, fit: &mut Fit, key: &FamilyKey) -> Result<(), &'static str> {
+        let sum = &mut self.families[fit.family];
+        let Some(cells_left) = self.cells_left.checked_sub(sum.n_more_cells(key)) else {
+            self.is_full = true;
+            return Err("the buckets of several processes together are beyond the limit");
+        };
+        self.cells_left = cells_left;
+        if let Some(native) = &key.native
+            && sum.key.native != key.native
+        {
+            sum.join_native(native);
+        }
+        if sum.key.bounds != key.bounds {
+            fit.buckets = Some(sum.widen(&key.bounds));
+            fit.n_bounds = sum.key.bounds.len();
+        }
+        Ok(())
+    }
+
+    fn add_record(&mut self, fit: &mut Fit, record: Record<'_>, process: ProcessId, is_live: bool) {
         if fit.is_removed || record.flags & REMOVED != 0 || record.cells.len() != fit.n_cells {
             return;
         }
-        let key = match &fit.label_order {
-            None => record.key,
-            Some(order) => match reorder(&record.key, order) {
-                Some(key) => key,
-                None => return,
-            },
+        let Some(key) = fit.key(record.key) else {
+            return;
         };
-        let family = &mut self.families[fit.family];
+        let key = &*key;
+        let family = &self.families[fit.family];
+        let hash = family.hash(key);
+        let found = family.find(hash, key);
+        if found.is_none() {
+            if self.n_series == self.limits.series_max || !is_key(key, family) {
+                return;
+            }
+            if !self.take_cells(family.key.n_cells() - 1, process) {
+                return;
+            }
+            self.n_series += 1;
+            if self.n_series == self.limits.series_max {
+                self.damaged.push(Damage {
+                    path: process.to_string().into(),
+                    offset: None,
+                    what: "the group has more series than the limit".to_owned(),
+                });
+            }
+        }
         let (&time, values) = record.cells.split_first().expect("a series has a time");
-        let n_bounds = family.key.bounds.len();
-        let values = match &fit.buckets {
-            None => values.to_vec(),
+        let source = Source {
+            process,
+            is_live,
+            time: f64::from_bits(time),
+        };
+        let values = values.iter().map(|bits| f64::from_bits(*bits));
+        let family = &mut self.families[fit.family];
+        fit.keep_up(family);
+        match &fit.buckets {
+            None => family.add(found, (hash, key), source, values),
             Some(places) => {
-                let mut wide = vec![0.0; 1 + n_bounds];
-                wide[0] = values[0];
-                for (place, value) in places.iter().zip(&values[1..]) {
-                    wide[1 + place] += value;
-                }
-                wide
+                let values: Vec<f64> = values.collect();
+                let wide = widen_values(&values, places, family.key.bounds.len());
+                family.add(found, (hash, key), source, wide.into_iter());
             }
-        };
-        let index = match family.by_key.get(key.as_slice()) {
-            Some(index) => *index,
-            None => {
-                if self.n_series == self.limits.series_max {
-                    return;
-                }
-                let Some(cells_left) = self.cells_left.checked_sub(values.len()) else {
-                    if !std::mem::replace(&mut self.is_full, true) {
-                        let what = "the group has more cells than the limit";
-                        self.damage(Path::new(&process.to_string()), None, what);
-                    }
-                    return;
-                };
-                self.cells_left = cells_left;
-                self.n_series += 1;
-                if self.n_series == self.limits.series_max {
-                    self.damaged.push(Damage {
-                        path: process.to_string().into(),
-                        offset: None,
-                        what: "the group has more series than the limit".to_owned(),
-                    });
-                }
-                let key: Arc<[u8]> = key.into();
-                family.by_key.insert(Arc::clone(&key), family.series.len());
-                family.series.push(SeriesSum::new(key));
-                family.series.len() - 1
-            }
-        };
-        family.series[index].add(
-            family.key.kind,
-            Contribution {
-                process,
-                is_live,
-                time,
-                values,
-            },
-        );
+        }
     }
 
     /// Adds an exemplar to its series, which stands before it; without one it says nothing.
-    fn add_exemplar(&mut self, fit: &Fit, record: &Record) {
+    fn add_exemplar(&mut self, fit: &mut Fit, record: &Record<'_>) {
         if fit.is_removed || record.flags & REMOVED != 0 {
             return;
         }
         let Some((mut exemplar, key)) = Exemplar::decode(record) else {
             return;
         };
-        let reordered = fit.label_order.as_ref().map(|order| reorder(key, order));
-        let key = match &reordered {
-            None => key,
-            Some(Some(key)) => key,
-            Some(None) => return,
+        let Some(key) = fit.key(key) else {
+            return;
         };
+        let family = &mut self.families[fit.family];
+        fit.keep_up(family);
         if let Some(places) = &fit.buckets {
             match widened_cell(exemplar.cell, places) {
                 Some(cell) => exemplar.cell = cell,
                 None => return,
             }
         }
-        let family = &mut self.families[fit.family];
-        if let Some(index) = family.by_key.get(key) {
-            family.series[*index].add_exemplar(exemplar);
+        if let Some(series) = family.find(family.hash(&key), &key) {
+            family.add_exemplar(series, exemplar);
         }
     }
 
@@ -364,7 +404,7 @@ impl Merger {
         let is_many = 1 < self.n_started || matches!(self.registries, Registries::All { .. });
         let mut families: Vec<FamilyReading> = self
             .families
-            .iter()
+            .into_iter()
             .map(|family| family.finish(is_many))
             .collect();
         self.live.sort_unstable();
@@ -388,82 +428,13 @@ impl Merger {
     }
 }
 
-impl FamilySum {
-    fn n_more_bounds(&self, bounds: &[f64]) -> usize {
-        let known: HashSet<u64> = self
-            .key
-            .bounds
-            .iter()
-            .map(|bound| bound.to_bits())
-            .collect();
-        let is_new = |bound: &&f64| !known.contains(&bound.to_bits());
-        bounds.iter().filter(is_new).count()
+/// Whether these bytes are label values of this family.
+fn is_key(key: &[u8], family: &FamilySum) -> bool {
+    let n_texts = record::count_texts(key);
+    match family.key.kind {
+        FamilyKind::Info => n_texts.is_some_and(|n_texts| n_texts.is_multiple_of(2)),
+        _ => n_texts == Some(family.key.label_names.len()),
     }
-
-    /// Makes room for bounds that another process has, and tells where its buckets go.
-    fn widen(&mut self, bounds: &[f64]) -> Vec<usize> {
-        let mut union: Vec<f64> = self.key.bounds.iter().chain(bounds).copied().collect();
-        union.sort_by(f64::total_cmp);
-        union.dedup_by(|a, b| a.total_cmp(b).is_eq());
-        let place = |bound: &f64| {
-            let found = union.binary_search_by(|other| other.total_cmp(bound));
-            found.expect("the union holds every bound")
-        };
-        let old: Vec<usize> = self.key.bounds.iter().map(place).collect();
-        let new = bounds.iter().map(place).collect();
-        for series in &mut self.series {
-            series.widen(&old, union.len());
-        }
-        self.key.bounds = union;
-        new
-    }
-
-    fn finish(&self, is_many: bool) -> FamilyReading {
-        let key = &self.key;
-        let mut series = Vec::with_capacity(self.series.len());
-        let told = self.told();
-        for sum in &self.series {
-            if !told.contains(&*sum.key) {
-                sum.finish(key, is_many, &mut series);
-            }
-        }
-        FamilyReading {
-            registry: key.registry,
-            name: Arc::clone(&key.name),
-            kind: key.kind,
-            help: Arc::clone(&key.help),
-            unit: Arc::clone(&key.unit),
-            series,
-        }
-    }
-
-    /// For an info: keys without any fact for which some process has told facts. Who has not
-    /// said anything yet says nothing then.
-    fn told(&self) -> HashSet<Vec<u8>> {
-        if self.key.kind != FamilyKind::Info {
-            return HashSet::new();
-        }
-        let n_own = 2 * self.key.label_names.len();
-        let keys = self.series.iter();
-        let facts = keys.filter_map(|series| record::decode_texts(&series.key));
-        let facts = facts.filter(|texts| n_own < texts.len());
-        facts
-            .map(|texts| record::encode_texts(texts[..n_own].iter().copied()))
-            .collect()
-    }
-}
-
-/// Puts label values into the order of the sum's label names.
-fn reorder(key: &[u8], order: &[usize]) -> Option<Vec<u8>> {
-    let texts = record::decode_texts(key)?;
-    if texts.len() != order.len() {
-        return None;
-    }
-    let mut ordered = vec![""; texts.len()];
-    for (text, place) in texts.iter().zip(order) {
-        ordered[*place] = text;
-    }
-    Some(record::encode_texts(ordered))
 }
 
 /// Whether a kind adds up over processes.

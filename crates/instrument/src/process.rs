@@ -19,19 +19,18 @@ use crate::exemplar::ExemplarRows;
 use crate::family::Family;
 use crate::group::{GroupKey, Proc, ProcessId};
 use crate::mapping::{HeldFile, Replaceable, fork_word};
-use crate::merge::Merger;
 use crate::private_fs::{PrivateDir, Untrusted};
-use crate::reading::{GroupReading, ReadLimits, Registries};
-use crate::record::{FLAGS, OUTSIDE_REGISTRIES, REMOVED, RecordKind};
+use crate::record::{FLAGS, REMOVED, RecordKind};
 use crate::segment::{NoRoom, Segment, SegmentLimits};
 use crate::series::Series;
-use crate::snapshot::Snapshot;
 use crate::worker;
 
 mod exemplars;
 mod outside;
+mod reading;
+mod rings;
 
-use outside::{Outside, place_outside};
+use outside::{Outside, joins_its_like, place_outside};
 
 /// How a process keeps its cells.
 #[derive(Clone, Debug)]
@@ -80,6 +79,9 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// What a record is for: its kind, its family's number, its key.
+type RecordPlace = (RecordKind, u32, Box<[u8]>);
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     home: Option<Home>,
@@ -93,7 +95,7 @@ pub(crate) struct State {
     /// The family that holds a name in a registry.
     names: HashMap<(u16, Arc<str>), u64>,
     /// Removed records, to be used again for the same labels.
-    removed: HashMap<(u32, Box<[u8]>), &'static [AtomicU64]>,
+    removed: HashMap<RecordPlace, &'static [AtomicU64]>,
     outside: Outside,
     exemplars: ExemplarRows,
     /// Words that exemplars took of the segment.
@@ -213,85 +215,6 @@ impl Process {
         }
     }
 
-    /// Sums the group as seen from inside: this process's cells wherever they are, and the
-    /// segments of the others.
-    pub fn read_group(&self, limits: &ReadLimits) -> GroupReading {
-        self.read_groups(limits, Registries::Apart, &[])
-    }
-
-    /// The same with some registries read as one, and with other groups, which are other
-    /// programs that count for the same sum. One that is gone costs nothing.
-    pub fn read_groups(
-        &self,
-        limits: &ReadLimits,
-        registries: Registries,
-        others: &[GroupKey],
-    ) -> GroupReading {
-        let mut state = self.lock();
-        let group = *self.group.get();
-        if group.is_some() {
-            // A child that was just forked has not counted yet; it answers for all the same.
-            self.home(&mut state);
-        }
-        let own = state.home.as_ref().map(|home| &home.segment);
-        let own = own.map(|segment| (segment.process(), segment.copy_words()));
-        let unshared: Vec<Arc<Series>> = state.unshared.values().map(Arc::clone).collect();
-        // The files of the others are read without the lock: a thread that wants to make a
-        // series must not wait for a folder.
-        drop(state);
-        let mut merger = Merger::new(*limits, registries);
-        if let (Some(group), Some(runtime_dir)) = (group, &self.options.runtime_dir) {
-            let path = runtime_dir.join(group.to_string());
-            let except = own.as_ref().map(|(process, _)| *process);
-            let others = PrivateDir::open(&path)
-                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, except));
-            match others {
-                Ok(snapshot) => merger.add_snapshot(snapshot),
-                // Without the folder (somebody removed it) there are still this process's own.
-                Err(error) => merger.damage(&path, None, error.to_string()),
-            }
-        }
-        self.add_others(&mut merger, limits, group, others);
-        let process = match own {
-            Some((process, words)) => {
-                merger.add_process(process, true, &words);
-                process
-            }
-            // Without a segment, nobody else says what this process cannot share.
-            None => {
-                let n_panics = self.inner().panics.load(Ordering::Relaxed);
-                merger.note_trouble(unshared.len() as f64, n_panics as f64);
-                self.options.proc.identify(std::process::id())
-            }
-        };
-        for series in &unshared {
-            merger.add_unshared(process, series);
-        }
-        merger.finish(group.map(|group| (group, &self.options.proc)))
-    }
-
-    fn add_others(
-        &self,
-        merger: &mut Merger,
-        limits: &ReadLimits,
-        own: Option<GroupKey>,
-        others: &[GroupKey],
-    ) {
-        let Some(runtime_dir) = &self.options.runtime_dir else {
-            return;
-        };
-        for other in others.iter().filter(|other| Some(**other) != own) {
-            let path = runtime_dir.join(other.to_string());
-            let snapshot = PrivateDir::open(&path)
-                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, None));
-            match snapshot {
-                Ok(snapshot) => merger.add_snapshot(snapshot),
-                Err(error) if error.is_absent() => {}
-                Err(error) => merger.damage(&path, None, error.to_string()),
-            }
-        }
-    }
-
     /// Counts a panic that was caught at the host's border.
     pub fn note_panic(&self) {
         let inner = self.inner();
@@ -324,20 +247,21 @@ impl Process {
             Some((number, _)) => *number,
             None => self.place_family(state, family)?,
         };
-        let is_outside = family.is_outside();
         let id = (number, Box::from(key));
-        if is_outside && let Some(words) = state.outside.series.get(&id) {
+        let is_joined = joins_its_like(family);
+        if is_joined && let Some(words) = state.outside.series.get(&id) {
             let is_new = false;
             return Some(Placed { words, is_new });
         }
-        let words = match state.removed.remove(&id) {
+        let place = (RecordKind::Series, number, Box::from(key));
+        let words = match state.removed.remove(&place) {
             Some(words) => words,
             None => {
-                let n_cells = family.key().n_cells();
-                append(state, RecordKind::Series, number, key, n_cells)?
+                let cells = vec![0.0; family.key().n_cells()];
+                append(state, RecordKind::Series, number, key, &cells)?
             }
         };
-        if is_outside {
+        if is_joined {
             state.outside.series.insert(id, words);
         }
         let is_new = true;
@@ -351,11 +275,15 @@ impl Process {
             ..family.key().clone()
         };
         let encoded = key.encode();
-        if OUTSIDE_REGISTRIES <= registry {
+        if joins_its_like(family) {
             return place_outside(state, family.uid(), encoded);
         }
         let number = state.home.as_mut()?.segment.next_family();
-        let words = append(state, RecordKind::Family, number, &encoded, 0)?;
+        let words = append(state, RecordKind::Family, number, &encoded, &[])?;
+        if family.is_outside() {
+            state.families.insert(family.uid(), (number, words));
+            return Some(number);
+        }
         // A test or a reload made the metric anew: what the old one counted is not its.
         let name = (registry, Arc::clone(&key.name));
         if let Some(old) = state.names.insert(name, family.uid()) {
@@ -457,7 +385,9 @@ impl State {
             let id = (*number, Box::from(series.key()));
             self.exemplars.hide(*number, series.key());
             self.outside.series.remove(&id);
-            self.removed.insert(id, words);
+            let (number, key) = id;
+            self.removed
+                .insert((RecordKind::Series, number, key), words);
         }
     }
 
@@ -484,13 +414,13 @@ fn append(
     kind: RecordKind,
     number: u32,
     key: &[u8],
-    n_cells: usize,
+    cells: &[f64],
 ) -> Option<&'static [AtomicU64]> {
     if state.has_failed {
         return None;
     }
     let home = state.home.as_mut()?;
-    match home.segment.append(&home.dir, kind, number, key, n_cells) {
+    match home.segment.append(&home.dir, kind, number, key, cells) {
         Ok(words) => Some(words),
         Err(error @ NoRoom::RecordTooLong(_)) => {
             // Costs this series alone.

@@ -4,10 +4,9 @@
 //! whoever is asked. Names and help are prometheus_client's (`process_collector.py`).
 
 use std::fs;
-use std::sync::Arc;
 
 use crate::group::{GroupKey, Proc, ProcStat, ProcessId};
-use crate::reading::{FamilyKind, FamilyReading, SeriesReading, Value};
+use crate::reading::{FamilyKind, FamilyReading, Value};
 
 /// Who of a group is there.
 #[derive(Debug)]
@@ -206,19 +205,13 @@ fn worker_families(
     };
     let by_worker =
         |kind, name: &str, help: &str, of: &dyn Fn(&ProcStat, Option<f64>) -> Option<Value>| {
-            let series = |(number, stat, fds): &(u32, &ProcStat, Option<f64>)| {
-                let labels = vec![(Arc::from("worker"), number.to_string().into())];
-                let value = of(stat, *fds)?;
-                Some(SeriesReading {
-                    labels,
-                    value,
-                    exemplars: Vec::new(),
-                })
-            };
-            FamilyReading {
-                series: workers.iter().filter_map(series).collect(),
-                ..family(kind, name, help, Value::Gauge(0.0))
-            }
+            let rows: Vec<(String, Value)> = workers
+                .iter()
+                .filter_map(|(number, stat, fds)| Some((number.to_string(), of(stat, *fds)?)))
+                .collect();
+            let rows = rows.iter();
+            let rows = rows.map(|(number, value)| (vec![&**number], value.clone()));
+            FamilyReading::of_rows((kind, name, help), &["worker"], rows)
         };
     [
         by_worker(
@@ -277,16 +270,5 @@ fn counter(name: &str, help: &str, total: f64) -> FamilyReading {
 }
 
 fn family(kind: FamilyKind, name: &str, help: &str, value: Value) -> FamilyReading {
-    FamilyReading {
-        registry: 0,
-        name: name.into(),
-        kind,
-        help: help.into(),
-        unit: Arc::from(""),
-        series: vec![SeriesReading {
-            exemplars: Vec::new(),
-            labels: Vec::new(),
-            value,
-        }],
-    }
+    FamilyReading::of_rows((kind, name, help), &[], [(Vec::new(), value)])
 }

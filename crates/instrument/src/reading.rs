@@ -1,11 +1,14 @@
 //! What a process group has measured so far: the sum over its processes.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::exemplar::Exemplar;
 use crate::find::LiveProcess;
 use crate::private_fs::Untrusted;
+use crate::record::{self, FamilyKey};
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,16 +42,102 @@ pub struct FamilyReading {
     pub help: Arc<str>,
     pub unit: Arc<str>,
     pub series: Vec<SeriesReading>,
+    /// None for an info, whose keys hold names and values in turn.
+    pub(crate) label_names: Vec<Arc<str>>,
+    /// The label values of all series, as records hold them: a box for each would cost more than
+    /// all the rest of a reading.
+    keys: Vec<u8>,
 }
 
 /// One label set of a family, and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesReading {
-    /// In the order in which the family declares them.
-    pub labels: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) key: Range<usize>,
+    /// The process it belongs to, for gauges that have a series a process.
+    pub(crate) pid: Option<u32>,
     pub value: Value,
     /// The latest of each cell that has one.
     pub exemplars: Vec<Exemplar>,
+}
+
+impl FamilyReading {
+    pub(crate) fn of_keys(key: &FamilyKey, keys: Vec<u8>, series: Vec<SeriesReading>) -> Self {
+        Self {
+            registry: key.registry,
+            name: Arc::clone(&key.name),
+            kind: key.kind,
+            help: Arc::clone(&key.help),
+            unit: Arc::clone(&key.unit),
+            series,
+            label_names: key.label_names.clone(),
+            keys,
+        }
+    }
+
+    /// A metric that comes from elsewhere than from cells. Each row has as many label values as
+    /// there are label names.
+    pub(crate) fn of_rows<'a>(
+        (kind, name, help): (FamilyKind, &str, &str),
+        label_names: &[&str],
+        rows: impl IntoIterator<Item = (Vec<&'a str>, Value)>,
+    ) -> Self {
+        let mut keys = Vec::new();
+        let mut series = Vec::new();
+        for (texts, value) in rows {
+            let start = keys.len();
+            keys.extend(record::encode_texts(texts));
+            series.push(SeriesReading::new(start..keys.len(), None, value));
+        }
+        Self {
+            registry: 0,
+            name: name.into(),
+            kind,
+            help: help.into(),
+            unit: "".into(),
+            series,
+            label_names: label_names.iter().map(|name| Arc::from(*name)).collect(),
+            keys,
+        }
+    }
+
+    /// The label values of a series, in the order in which the family declares the labels; of an
+    /// info names and values in turn. Without the `pid` of a gauge that has one.
+    pub(crate) fn texts<'a>(&'a self, series: &SeriesReading, texts: &mut Vec<&'a str>) {
+        texts.clear();
+        // Only keys that are whole get into a reading.
+        record::push_texts(&self.keys[series.key.clone()], texts);
+    }
+
+    /// Name and value of each label of a series, in the order in which the family declares them.
+    pub fn labels<'a>(&'a self, series: &SeriesReading) -> Vec<(&'a str, Cow<'a, str>)> {
+        let mut texts = Vec::new();
+        self.texts(series, &mut texts);
+        let mut labels: Vec<(&str, Cow<'_, str>)> = if self.kind == FamilyKind::Info {
+            let (pairs, _) = texts.as_chunks::<2>();
+            pairs
+                .iter()
+                .map(|[name, value]| (*name, Cow::Borrowed(*value)))
+                .collect()
+        } else {
+            let names = self.label_names.iter().map(|name| &**name);
+            names.zip(texts.into_iter().map(Cow::Borrowed)).collect()
+        };
+        if let Some(pid) = series.pid {
+            labels.push(("pid", Cow::Owned(pid.to_string())));
+        }
+        labels
+    }
+}
+
+impl SeriesReading {
+    pub(crate) fn new(key: Range<usize>, pid: Option<u32>, value: Value) -> Self {
+        Self {
+            key,
+            pid,
+            value,
+            exemplars: Vec::new(),
+        }
+    }
 }
 
 /// A value, summed over the group.
@@ -71,10 +160,38 @@ pub enum Value {
         buckets: Vec<(f64, f64)>,
         sum: f64,
         created: Option<f64>,
+        /// Present when the histogram is native, too or only.
+        native: Option<Box<NativeReading>>,
     },
     Info,
     /// Each state and whether it is the current one.
     StateSet(Vec<(Arc<str>, bool)>),
+}
+
+/// The buckets of a native histogram: bucket `k` ends at `2^(k / 2^schema)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NativeReading {
+    pub schema: i8,
+    pub zero_threshold: f64,
+    pub zero_count: f64,
+    /// All observations; more than in buckets where some were NaN.
+    pub count: f64,
+    /// Number and count of each bucket that is not empty, ascending.
+    pub positive: Vec<(i32, f64)>,
+    /// The same of negative observations, by their size without the sign.
+    pub negative: Vec<(i32, f64)>,
+}
+
+impl Value {
+    /// When it began, in seconds since the epoch.
+    pub fn created(&self) -> Option<f64> {
+        match self {
+            Self::Counter { created, .. }
+            | Self::Summary { created, .. }
+            | Self::Histogram { created, .. } => *created,
+            Self::Gauge(_) | Self::Info | Self::StateSet(_) => None,
+        }
+    }
 }
 
 /// Something in a group's folder that could not be read.

@@ -17,7 +17,14 @@
 use std::sync::Arc;
 
 use crate::group::ProcessId;
+use crate::mapping::bytes_of;
+use crate::native::NativeSpec;
 use crate::reading::FamilyKind;
+
+mod texts;
+
+pub(crate) use texts::{count_texts, decode_texts, encode_texts, push_texts};
+use texts::{put_count, put_text, take, take_count, take_text};
 
 /// `pyromseg` as a little-endian word; on a machine of the other byte order it does not match,
 /// and such a file was not written on this machine.
@@ -100,6 +107,9 @@ impl GaugeMode {
     }
 }
 
+/// The code of a histogram that is native, whose key tells how.
+const NATIVE_CODE: u8 = 6;
+
 const KINDS: [FamilyKind; 6] = [
     FamilyKind::Counter,
     FamilyKind::Gauge,
@@ -123,7 +133,12 @@ pub(crate) struct FamilyKey {
     pub(crate) bounds: Vec<f64>,
     /// States of a state set.
     pub(crate) states: Vec<Arc<str>>,
+    /// Of a histogram that is native, too or only.
+    pub(crate) native: Option<NativeSpec>,
 }
+
+/// Cells of a native histogram behind its buckets: observations in the zero bucket, and NaNs.
+pub(crate) const NATIVE_CELLS: usize = 2;
 
 impl FamilyKey {
     /// Number of cells of each of its series, the time included.
@@ -131,7 +146,9 @@ impl FamilyKey {
         1 + match self.kind {
             FamilyKind::Counter | FamilyKind::Gauge | FamilyKind::Info => 1,
             FamilyKind::Summary => 2,
-            FamilyKind::Histogram => 1 + self.bounds.len(),
+            FamilyKind::Histogram => {
+                1 + self.bounds.len() + self.native.map_or(0, |_| NATIVE_CELLS)
+            }
             FamilyKind::StateSet => self.states.len(),
         }
     }
@@ -140,7 +157,8 @@ impl FamilyKey {
         let mut out = Vec::new();
         out.extend_from_slice(&self.registry.to_le_bytes());
         let kind = KINDS.iter().position(|kind| *kind == self.kind);
-        out.push(u8::try_from(kind.expect("KINDS lists every kind")).expect("there are six kinds"));
+        let kind = u8::try_from(kind.expect("KINDS lists every kind")).expect("there are six");
+        out.push(self.native.map_or(kind, |_| NATIVE_CODE));
         out.push(self.mode.code());
         for text in [&self.name, &self.help, &self.unit] {
             put_text(&mut out, text);
@@ -154,6 +172,11 @@ impl FamilyKey {
         put_count(&mut out, self.bounds.len());
         for bound in &self.bounds {
             out.extend_from_slice(&bound.to_le_bytes());
+        }
+        if let Some(native) = &self.native {
+            out.extend_from_slice(&native.schema().to_le_bytes());
+            out.extend_from_slice(&native.n_buckets().to_le_bytes());
+            out.extend_from_slice(&native.zero_threshold().to_le_bytes());
         }
         out
     }
@@ -175,7 +198,15 @@ impl FamilyKey {
         let bounds = (0..count)
             .map(|_| take(&mut rest).map(f64::from_le_bytes))
             .collect::<Option<Vec<f64>>>()?;
-        let kind = *KINDS.get(usize::from(kind))?;
+        let (kind, native) = if kind == NATIVE_CODE {
+            let schema = i8::from_le_bytes(take(&mut rest)?);
+            let n_buckets = u16::from_le_bytes(take(&mut rest)?);
+            let zero_threshold = f64::from_le_bytes(take(&mut rest)?);
+            let native = NativeSpec::of_schema(schema, n_buckets, zero_threshold)?;
+            (FamilyKind::Histogram, Some(native))
+        } else {
+            (*KINDS.get(usize::from(kind))?, None)
+        };
         // What sums them relies on it.
         let is_sound = match kind {
             FamilyKind::Histogram => states.is_empty(),
@@ -194,64 +225,20 @@ impl FamilyKey {
             label_names,
             bounds,
             states,
+            native,
         })
     }
 }
 
-/// The key of a series: its label values, in the order of the family's label names.
-///
-/// The label names of an info differ from series to series, so its key holds pairs.
-pub(crate) fn encode_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
-    let mut out = Vec::new();
-    for text in texts {
-        put_text(&mut out, text);
-    }
-    out
-}
-
-pub(crate) fn decode_texts(mut bytes: &[u8]) -> Option<Vec<&str>> {
-    let mut texts = Vec::new();
-    while !bytes.is_empty() {
-        texts.push(take_text(&mut bytes)?);
-    }
-    Some(texts)
-}
-
-fn put_count(out: &mut Vec<u8>, count: usize) {
-    // Lists are bounded by RECORD_WORDS_MAX long before this saturates.
-    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_count(out, text.len());
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*taken)
-}
-
-/// A count of things that each take at least one byte: more than there are bytes is a lie, and
-/// must not become an allocation.
-fn take_count(bytes: &mut &[u8]) -> Option<usize> {
-    let count = usize::try_from(u32::from_le_bytes(take(bytes)?)).ok()?;
-    (count <= bytes.len()).then_some(count)
-}
-
-fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    let len = take_count(bytes)?;
-    let (text, rest) = bytes.split_at(len);
-    *bytes = rest;
-    std::str::from_utf8(text).ok()
-}
-
 /// What a record holds besides cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordKind {
     Family,
     Series,
+    /// Buckets of a native histogram for observations above zero, and for those below. Of
+    /// several with the same key in one process, the last one counts.
+    Positive,
+    Negative,
     /// In an archive: a process whose segments were folded into it. The key is its file name.
     Folded,
     /// What stands for a cell of a series (`exemplar.rs`).
@@ -259,20 +246,53 @@ pub(crate) enum RecordKind {
 }
 
 impl RecordKind {
+    const EVERY: [Self; 6] = [
+        Self::Family,
+        Self::Series,
+        Self::Folded,
+        Self::Exemplar,
+        Self::Positive,
+        Self::Negative,
+    ];
+
+    /// The kind that holds buckets of this sign.
+    pub(crate) fn of_ring(is_negative: bool) -> Self {
+        if is_negative {
+            Self::Negative
+        } else {
+            Self::Positive
+        }
+    }
+
     fn code(self) -> u16 {
         match self {
             Self::Family => 1,
             Self::Series => 2,
             Self::Folded => 3,
             Self::Exemplar => 4,
+            Self::Positive => 5,
+            Self::Negative => 6,
         }
     }
 
     fn of(code: u16) -> Option<Self> {
-        [Self::Family, Self::Series, Self::Folded, Self::Exemplar]
-            .into_iter()
-            .find(|kind| kind.code() == code)
+        Self::EVERY.into_iter().find(|kind| kind.code() == code)
     }
+}
+
+/// A record with these cells. `None` when it would be too long.
+pub(crate) fn encode_cells(
+    kind: RecordKind,
+    family: u32,
+    key: &[u8],
+    cells: &[f64],
+) -> Option<Vec<u64>> {
+    let mut words = encode_record(kind, family, key, cells.len())?;
+    let first = words.len() - cells.len();
+    for (word, cell) in words[first..].iter_mut().zip(cells) {
+        *word = cell.to_bits();
+    }
+    Some(words)
 }
 
 /// A record to be appended, cells zero. `None` when it would be too long.
@@ -311,27 +331,24 @@ pub(crate) fn flags_at(key_len: usize) -> usize {
 }
 
 fn checksum(words: &[u64]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for word in words {
-        hasher.update(&word.to_ne_bytes());
-    }
-    hasher.finalize()
+    crc32fast::hash(bytes_of(words))
 }
 
-/// A record as read.
-#[derive(Debug)]
-pub(crate) struct Record {
+/// A record as read, where it was read: a group may have a hundred thousand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
     pub(crate) kind: RecordKind,
     pub(crate) family: u32,
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: &'a [u8],
     pub(crate) flags: u64,
-    pub(crate) cells: Vec<f64>,
+    /// The bits of `f64`s.
+    pub(crate) cells: &'a [u64],
 }
 
 /// A step of a walk over a file.
 #[derive(Debug)]
-pub(crate) enum Found {
-    Record(Record),
+pub(crate) enum Found<'a> {
+    Record(Record<'a>),
     /// Words from this one on are no record; the walk goes on at the next thing that is one.
     Damage {
         word: usize,
@@ -340,7 +357,7 @@ pub(crate) enum Found {
 
 /// Walks over the records in `words`, from `at` on. Damage costs the damaged record alone: the
 /// walk finds the next one by its magic and its checksum.
-pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
+pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found<'_>> {
     let mut at = at;
     // A damaged record is summed up in vain once. Made-up heads of long records at every third
     // word would take the square of the file's length.
@@ -364,7 +381,7 @@ pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found> {
 }
 
 /// `spare_words` may be spent on checksums that do not fit.
-fn decode_record(words: &[u64], spare_words: &mut usize) -> Option<(Record, usize)> {
+fn decode_record<'a>(words: &'a [u64], spare_words: &mut usize) -> Option<(Record<'a>, usize)> {
     let (&[first, second, third], _) = words.split_first_chunk()?;
     if first as u32 != RECORD_MAGIC {
         return None;
@@ -381,20 +398,12 @@ fn decode_record(words: &[u64], spare_words: &mut usize) -> Option<(Record, usiz
         *spare_words -= flags_at;
         return None;
     }
-    let mut key: Vec<u8> = words[RECORD_HEADER_WORDS..flags_at]
-        .iter()
-        .flat_map(|word| word.to_ne_bytes())
-        .collect();
-    key.truncate(key_len);
     let record = Record {
         kind,
         family: (third >> 32) as u32,
-        key,
+        key: &bytes_of(&words[RECORD_HEADER_WORDS..flags_at])[..key_len],
         flags: words[flags_at],
-        cells: words[flags_at + 1..len]
-            .iter()
-            .map(|word| f64::from_bits(*word))
-            .collect(),
+        cells: &words[flags_at + 1..len],
     };
     Some((record, len))
 }

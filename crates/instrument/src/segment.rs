@@ -94,9 +94,9 @@ impl Segment {
         kind: record::RecordKind,
         family: u32,
         key: &[u8],
-        n_cells: usize,
+        cells: &[f64],
     ) -> Result<&'static [AtomicU64], NoRoom> {
-        let words = record::encode_record(kind, family, key, n_cells)
+        let words = record::encode_cells(kind, family, key, cells)
             .ok_or(NoRoom::RecordTooLong(key.len()))?;
         let last = self.files.last().map_or(0, |file| file.len());
         if last < self.used + words.len() {

@@ -6,14 +6,15 @@
 //! (docs/decisions/cells-in-mapped-memory.md).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::exemplar::Exemplar;
 use crate::family::Family;
-use crate::mapping::Place;
+use crate::mapping::{Place, Renewable};
 use crate::merge::adds_up;
-use crate::process::Writers;
-use crate::reading::FamilyKind;
+use crate::native::{NativeSum, Ring, Rings};
+use crate::process::{State, Writers};
+use crate::reading::{FamilyKind, NativeReading};
 use crate::record::{FLAGS, MOVED, TIME, UNTOUCHED, VALUES};
 
 /// One label set of a metric.
@@ -29,6 +30,9 @@ pub struct Series {
     created: AtomicU64,
     /// Removed from its family: counts for itself from then on.
     is_detached: AtomicBool,
+    /// Of a native histogram. Taken before the process's lock, and held while nothing is called
+    /// that could wait for the host. Replaced at a fork: a thread that is gone may have held it.
+    rings: Option<Renewable<Mutex<Rings>>>,
     me: Weak<Self>,
 }
 
@@ -52,6 +56,7 @@ impl Series {
             epoch: AtomicU64::new(process.epoch()),
             created: AtomicU64::new(now.to_bits()),
             is_detached: AtomicBool::new(false),
+            rings: (family.key().native).map(|_| Renewable::new(Mutex::default())),
             me: Weak::clone(me),
         });
         if is_new {
@@ -72,6 +77,7 @@ impl Series {
             epoch: AtomicU64::new(family.process().epoch()),
             created: AtomicU64::new(now.to_bits()),
             is_detached: AtomicBool::new(true),
+            rings: (family.key().native).map(|_| Renewable::new(Mutex::default())),
             me: Weak::clone(me),
         });
         series.begin(series.place.words());
@@ -117,13 +123,107 @@ impl Series {
         let bounds = self.family.bounds();
         let words = self.words();
         self.add_to(&words[VALUES], amount);
+        if self.rings.is_some() {
+            self.native_observe(words, amount);
+        }
         if amount.is_nan() {
             return None;
         }
-        // The last bound is +Inf.
+        // The last bound is +Inf; a histogram that is only native has none.
         let bucket = bounds.partition_point(|bound| *bound < amount);
+        if bucket == bounds.len() {
+            return None;
+        }
         self.add_to(&words[VALUES + 1 + bucket], 1.0);
         Some(bucket)
+    }
+
+    fn native_observe(&self, words: &[AtomicU64], amount: f64) {
+        let (Some(spec), Some([.., zero, outside])) = (&self.family.key().native, Some(words))
+        else {
+            return;
+        };
+        let size = amount.abs();
+        if amount.is_nan() {
+            return self.add_to(outside, 1.0);
+        }
+        if size <= spec.zero_threshold() {
+            return self.add_to(zero, 1.0);
+        }
+        let Some(mut rings) = self.lock_rings() else {
+            return;
+        };
+        let is_negative = amount < 0.0;
+        let cells = match rings.of(is_negative) {
+            Some(ring) => ring.count(size, spec),
+            None => {
+                let first = Ring::on_heap(&vec![0.0; spec.n_ring_cells()]);
+                drop(first.count(size, spec));
+                Some(first.cells())
+            }
+        };
+        if let Some(cells) = cells {
+            self.put_ring(&mut rings, is_negative, &cells);
+        }
+    }
+
+    /// Makes a ring with these cells, in the place of the one that there may be.
+    #[cold]
+    fn put_ring(&self, rings: &mut Rings, is_negative: bool, cells: &[f64]) {
+        let mut new = None;
+        if !self.place.is_on_heap() {
+            let process = self.family.process();
+            let mut state = process.lock();
+            let placed = process.place_ring(&mut state, self, is_negative, cells);
+            new = placed.map(Ring::Mapped);
+            if new.is_none() {
+                process.leave(&mut state, self, rings);
+            }
+        }
+        let new = new.unwrap_or_else(|| Ring::on_heap(cells));
+        if let Some(Ring::Mapped(old)) = rings.of(is_negative).replace(new) {
+            rings.replaced.push(old);
+        }
+    }
+
+    fn lock_rings(&self) -> Option<MutexGuard<'_, Rings>> {
+        let rings = self.rings.as_ref()?.get();
+        // A panic while it was held left counts that are still counts.
+        Some(rings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same before the series found its place after a fork.
+    fn lock_rings_early(&self) -> Option<MutexGuard<'_, Rings>> {
+        if self.epoch.load(Ordering::Acquire) != self.family.process().epoch() {
+            self.renew_rings(false);
+        }
+        self.lock_rings()
+    }
+
+    /// The bits of the cells of its rings, with their signs.
+    pub(crate) fn ring_cells(&self) -> Vec<(bool, Vec<u64>)> {
+        let Some(mut rings) = self.lock_rings() else {
+            return Vec::new();
+        };
+        let bits = |cells: Vec<f64>| cells.into_iter().map(f64::to_bits).collect();
+        [false, true]
+            .into_iter()
+            .filter_map(|sign| Some((sign, bits(rings.of(sign).as_ref()?.cells()))))
+            .collect()
+    }
+
+    /// What this process alone has counted with a native histogram.
+    pub fn native(&self) -> Option<NativeReading> {
+        let mut sum = NativeSum::new(self.family.key().native.as_ref()?);
+        let [.., zero, outside] = *self.cells() else {
+            return None;
+        };
+        for (is_negative, cells) in self.ring_cells() {
+            let cells: Vec<f64> = cells.into_iter().map(f64::from_bits).collect();
+            // A ring of this very process is whole.
+            drop(sum.add(is_negative, &cells));
+        }
+        Some(sum.finish(f64::from_bits(zero), f64::from_bits(outside)))
     }
 
     /// Makes one state the current one.
@@ -187,6 +287,10 @@ impl Series {
     pub fn reset(&self, now: f64) {
         self.created.store(now.to_bits(), Ordering::Relaxed);
         let words = self.words();
+        if let Some(rings) = self.lock_rings() {
+            let rings = [&rings.positive, &rings.negative];
+            rings.into_iter().flatten().for_each(Ring::clear);
+        }
         for word in &words[VALUES..] {
             word.store(0, Ordering::Relaxed);
         }
@@ -196,6 +300,7 @@ impl Series {
     /// Moves a series that exists into shared memory, with what it has counted, after its family
     /// was shared.
     pub fn share(&self) {
+        let mut rings = self.lock_rings_early();
         let process = self.family.process();
         let mut state = process.lock();
         if !self.family.is_shared() || self.is_detached.load(Ordering::Acquire) {
@@ -215,15 +320,35 @@ impl Series {
                 }
             }
             self.place.move_to_mapping(words);
+            if let Some(rings) = &mut rings {
+                self.share_rings(&mut state, rings);
+            }
         }
         self.epoch.store(process.epoch(), Ordering::Release);
     }
 
+    fn share_rings(&self, state: &mut State, rings: &mut Rings) {
+        let process = self.family.process();
+        for is_negative in [false, true] {
+            let Some(ring) = rings.of(is_negative) else {
+                continue;
+            };
+            match process.place_ring(state, self, is_negative, &ring.cells()) {
+                Some(words) => *ring = Ring::Mapped(words),
+                None => return process.leave(state, self, rings),
+            }
+        }
+    }
+
     /// Takes the series out of the sum. Whoever still holds it counts for himself.
     pub fn remove(&self) {
+        let mut rings = self.lock_rings_early();
         let mut state = self.family.process().lock();
         if !self.is_detached.swap(true, Ordering::AcqRel) {
             state.hide_series(self);
+            if let Some(rings) = &mut rings {
+                state.hide_rings(self, rings);
+            }
         }
     }
 
@@ -260,7 +385,9 @@ impl Series {
         if self.epoch.load(Ordering::Acquire) == epoch {
             return;
         }
-        if self.family.is_shared() && !self.is_detached.load(Ordering::Acquire) {
+        let begins_anew = self.family.is_shared() && !self.is_detached.load(Ordering::Acquire);
+        self.renew_rings(begins_anew);
+        if begins_anew {
             match process.place(&mut state, self) {
                 Some(placed) => {
                     if placed.is_new {
@@ -278,6 +405,24 @@ impl Series {
             self.detach();
         }
         self.epoch.store(epoch, Ordering::Release);
+    }
+
+    fn renew_rings(&self, begins_anew: bool) {
+        let Some(old) = &self.rings else {
+            return;
+        };
+        let mut rings = Rings::default();
+        if let Ok(mut old) = old.get().try_lock()
+            && !begins_anew
+        {
+            rings.positive = old.positive.take();
+            rings.negative = old.negative.take();
+            // What the parent has in shared memory is the parent's.
+            for ring in [&mut rings.positive, &mut rings.negative] {
+                ring.as_mut().map(Ring::detach);
+            }
+        }
+        old.replace(Mutex::new(rings));
     }
 
     fn begin(&self, words: &[AtomicU64]) {
@@ -325,10 +470,12 @@ impl Series {
             .expect("a series is only ever held by Arc")
     }
 
-    /// Its cells as they are now, the time first.
-    pub(crate) fn cells(&self) -> Vec<f64> {
+    /// The bits of its cells as they are now, the time first.
+    pub(crate) fn cells(&self) -> Vec<u64> {
         let words = &self.words()[TIME..];
-        let value = |word: &AtomicU64| f64::from_bits(word.load(Ordering::Relaxed));
-        words.iter().map(value).collect()
+        words
+            .iter()
+            .map(|word| word.load(Ordering::Relaxed))
+            .collect()
     }
 }

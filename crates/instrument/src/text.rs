@@ -1,8 +1,8 @@
 //! Prometheus's text format 0.0.4, byte for byte as prometheus_client writes it.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
+use crate::number::{format_value, push_value};
 use crate::reading::{FamilyKind, FamilyReading, GroupReading, SeriesReading, Value};
 
 /// How names outside `[a-zA-Z0-9_:]` are written (Prometheus's escaping schemes).
@@ -72,64 +72,108 @@ impl TextWriter {
         };
         let name = &*family.name;
         self.head(&format!("{name}{suffix}"), &family.help, kind);
-        let full = |suffix: &str| self.metric_name(&format!("{name}{suffix}"));
+        let full = |suffix: &str| LineName::new(self.metric_name(&format!("{name}{suffix}")));
         let names = SeriesNames {
             plain: full(suffix),
             bucket: full("_bucket"),
             count: full("_count"),
             sum: full("_sum"),
         };
-        let mut created = Vec::new();
+        let extra = match family.kind {
+            FamilyKind::Histogram => Some("le"),
+            FamilyKind::StateSet => Some(name),
+            _ => None,
+        };
+        let mut labels = LabelWriter::new(self, family, extra);
+        let mut has_created = false;
         for series in &family.series {
-            let labels = self.label_text(series.labels.iter().map(pair));
-            self.series(series, &names, &labels, name);
-            if let Value::Counter { created: at, .. }
-            | Value::Summary { created: at, .. }
-            | Value::Histogram { created: at, .. } = series.value
-            {
-                created.extend(at.map(|at| (labels, at)));
-            }
+            labels.read(self, family, series);
+            has_created |= series.value.created().is_some();
+            self.series(&series.value, &names, &mut labels);
         }
-        if self.with_created && !created.is_empty() {
+        if self.with_created && has_created {
             let created_name = format!("{name}_created");
             self.head(&created_name, &family.help, "gauge");
-            let created_name = self.metric_name(&created_name);
-            for (labels, at) in created {
-                self.line(&created_name, &labels, at, None);
+            let created_name = LineName::new(self.metric_name(&created_name));
+            for series in &family.series {
+                if let Some(at) = series.value.created() {
+                    labels.read(self, family, series);
+                    self.our_line(&created_name, &labels, at);
+                }
             }
         }
     }
 
-    fn series(&mut self, series: &SeriesReading, names: &SeriesNames, labels: &str, family: &str) {
-        match &series.value {
-            Value::Counter { total, .. } => self.line(&names.plain, labels, *total, None),
-            Value::Gauge(value) => self.line(&names.plain, labels, *value, None),
-            Value::Info => self.line(&names.plain, labels, 1.0, None),
+    fn series(&mut self, value: &Value, names: &SeriesNames, labels: &mut LabelWriter<'_>) {
+        match value {
+            Value::Counter { total, .. } => self.our_line(&names.plain, labels, *total),
+            Value::Gauge(value) => self.our_line(&names.plain, labels, *value),
+            Value::Info => self.our_line(&names.plain, labels, 1.0),
             Value::Summary { count, sum, .. } => {
-                self.line(&names.count, labels, *count, None);
-                self.line(&names.sum, labels, *sum, None);
+                self.our_line(&names.count, labels, *count);
+                self.our_line(&names.sum, labels, *sum);
+            }
+            Value::Histogram {
+                buckets,
+                sum,
+                native: Some(native),
+                ..
+            } if buckets.is_empty() => {
+                // Of a native histogram, this format can tell only so much.
+                labels.choose_bound(0, f64::INFINITY);
+                self.line_with_extra(&names.bucket, labels, native.count);
+                self.our_line(&names.count, labels, native.count);
+                self.our_line(&names.sum, labels, *sum);
             }
             Value::Histogram { buckets, sum, .. } => {
                 let mut total = 0.0;
-                for (bound, count) in buckets {
+                for (place, (bound, count)) in buckets.iter().enumerate() {
                     total += count;
-                    let le = format_value(*bound);
-                    let labels = self.with_label(series, labels, "le", &le);
-                    self.line(&names.bucket, &labels, total, None);
+                    labels.choose_bound(place, *bound);
+                    self.line_with_extra(&names.bucket, labels, total);
                 }
-                self.line(&names.count, labels, total, None);
+                self.our_line(&names.count, labels, total);
                 // A sum that can fall is no counter.
                 if buckets.first().is_some_and(|(bound, _)| 0.0 <= *bound) {
-                    self.line(&names.sum, labels, *sum, None);
+                    self.our_line(&names.sum, labels, *sum);
                 }
             }
             Value::StateSet(states) => {
                 for (state, is_on) in states {
-                    let labels = self.with_label(series, labels, family, state);
-                    self.line(&names.plain, &labels, f64::from(u8::from(*is_on)), None);
+                    labels.choose(state);
+                    self.line_with_extra(&names.plain, labels, f64::from(u8::from(*is_on)));
                 }
             }
         }
+    }
+
+    fn our_line(&mut self, name: &LineName, labels: &LabelWriter<'_>, value: f64) {
+        let has_labels = !(labels.before.is_empty() && labels.after.is_empty());
+        name.open(&mut self.out, has_labels);
+        self.out.push_str(&labels.before);
+        if !(labels.before.is_empty() || labels.after.is_empty()) {
+            self.out.push(',');
+        }
+        self.out.push_str(&labels.after);
+        name.close(&mut self.out, has_labels);
+        push_value(&mut self.out, value);
+        self.out.push('\n');
+    }
+
+    fn line_with_extra(&mut self, name: &LineName, labels: &LabelWriter<'_>, value: f64) {
+        name.open(&mut self.out, true);
+        if !labels.before.is_empty() {
+            self.out.push_str(&labels.before);
+            self.out.push(',');
+        }
+        self.out.push_str(labels.extra());
+        if !labels.after.is_empty() {
+            self.out.push(',');
+            self.out.push_str(&labels.after);
+        }
+        name.close(&mut self.out, true);
+        push_value(&mut self.out, value);
+        self.out.push('\n');
     }
 
     /// Writes a metric that is not ours. `name` is without `_total`; `kind` is OpenMetrics's.
@@ -226,25 +270,6 @@ impl TextWriter {
         text
     }
 
-    /// The labels of a series and one more, at its place.
-    fn with_label(&self, series: &SeriesReading, labels: &str, name: &str, value: &str) -> String {
-        if labels.is_empty() {
-            return self.label_text(std::iter::once((name, value)));
-        }
-        // The usual case needs no sorting: the new name comes last.
-        if series.labels.iter().all(|(other, _)| &**other < name) {
-            let mut text = labels.to_owned();
-            text.push(',');
-            text.push_str(&self.label_name(name));
-            text.push_str("=\"");
-            push_escaped(&mut text, value);
-            text.push('"');
-            return text;
-        }
-        let more = std::iter::once((name, value));
-        self.label_text(series.labels.iter().map(pair).chain(more))
-    }
-
     fn metric_name(&self, name: &str) -> String {
         let is_plain = is_plain(name, true);
         if self.escaping == Escaping::AllowUtf8 && !is_plain {
@@ -269,14 +294,143 @@ impl TextWriter {
 }
 
 struct SeriesNames {
-    plain: String,
-    bucket: String,
-    count: String,
-    sum: String,
+    plain: LineName,
+    bucket: LineName,
+    count: LineName,
+    sum: LineName,
 }
 
-fn pair((name, value): &(Arc<str>, Arc<str>)) -> (&str, &str) {
-    (name, value)
+/// A metric's name at the start of a line. A quoted one stands inside the braces.
+struct LineName {
+    name: String,
+    is_quoted: bool,
+}
+
+impl LineName {
+    fn new(name: String) -> Self {
+        Self {
+            is_quoted: name.starts_with('"'),
+            name,
+        }
+    }
+
+    fn open(&self, out: &mut String, has_labels: bool) {
+        if self.is_quoted {
+            out.push('{');
+        }
+        out.push_str(&self.name);
+        if has_labels {
+            out.push(if self.is_quoted { ',' } else { '{' });
+        }
+    }
+
+    fn close(&self, out: &mut String, has_labels: bool) {
+        out.push_str(if has_labels || self.is_quoted {
+            "} "
+        } else {
+            " "
+        });
+    }
+}
+
+/// The labels of one series after the other, sorted by name. All that is the same for all series
+/// of a family is made once: there may be a hundred thousand.
+struct LabelWriter<'a> {
+    /// In the order of the text: which of the family's labels, and its name with `="`.
+    sorted: Vec<(usize, String)>,
+    /// How many of them stand before the label that differs within a series (`le`, the state).
+    n_before: usize,
+    /// The name of that label, with `="`.
+    extra_name: String,
+    /// Bounds that were written, as labels.
+    bounds: Vec<(f64, String)>,
+    /// The one that was chosen: among `bounds`, or `other`.
+    chosen: Option<usize>,
+    other: String,
+    /// The labels of the series that was read.
+    before: String,
+    after: String,
+    texts: Vec<&'a str>,
+}
+
+impl<'a> LabelWriter<'a> {
+    fn new(writer: &TextWriter, family: &FamilyReading, extra: Option<&str>) -> Self {
+        let start = |name: &str| format!("{}=\"", writer.label_name(name));
+        let mut names: Vec<(usize, &str)> = family
+            .label_names
+            .iter()
+            .map(|name| &**name)
+            .enumerate()
+            .collect();
+        names.sort_by(|a, b| a.1.cmp(b.1));
+        let is_before = |(_, name): &&(usize, &str)| extra.is_none_or(|extra| *name < extra);
+        Self {
+            n_before: names.iter().take_while(is_before).count(),
+            sorted: names
+                .into_iter()
+                .map(|(place, name)| (place, start(name)))
+                .collect(),
+            extra_name: extra.map(start).unwrap_or_default(),
+            bounds: Vec::new(),
+            chosen: None,
+            other: String::new(),
+            before: String::new(),
+            after: String::new(),
+            texts: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, writer: &TextWriter, family: &'a FamilyReading, series: &SeriesReading) {
+        self.before.clear();
+        self.after.clear();
+        if family.kind == FamilyKind::Info || series.pid.is_some() {
+            // Labels of their own, in an order of their own.
+            let labels = family.labels(series);
+            let pairs = labels.iter().map(|(name, value)| (*name, &**value));
+            self.before = writer.label_text(pairs);
+            return;
+        }
+        family.texts(series, &mut self.texts);
+        for (index, (place, name)) in self.sorted.iter().enumerate() {
+            let text = if index < self.n_before {
+                &mut self.before
+            } else {
+                &mut self.after
+            };
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(name);
+            push_escaped(text, self.texts.get(*place).copied().unwrap_or_default());
+            text.push('"');
+        }
+    }
+
+    fn choose(&mut self, value: &str) {
+        self.chosen = None;
+        self.other.clear();
+        self.other.push_str(&self.extra_name);
+        push_escaped(&mut self.other, value);
+        self.other.push('"');
+    }
+
+    /// Chooses the bound of a bucket; nearly always the same bound as in the last series.
+    fn choose_bound(&mut self, place: usize, bound: f64) {
+        if self.bounds.len() <= place {
+            self.choose(&format_value(bound));
+            self.bounds.push((bound, self.other.clone()));
+        }
+        if self.bounds[place].0.to_bits() == bound.to_bits() {
+            self.chosen = Some(place);
+        } else {
+            self.choose(&format_value(bound));
+        }
+    }
+
+    fn extra(&self) -> &str {
+        self.chosen
+            .map_or(&*self.other, |place| &*self.bounds[place].1)
+    }
 }
 
 fn is_plain_char(c: char, at: usize, with_colon: bool) -> bool {
@@ -324,6 +478,12 @@ fn escape_name(name: &str, escaping: Escaping, is_plain: bool, with_colon: bool)
 }
 
 fn push_escaped(out: &mut String, value: &str) {
+    if !value
+        .bytes()
+        .any(|byte| matches!(byte, b'\\' | b'\n' | b'"'))
+    {
+        return out.push_str(value);
+    }
     for c in value.chars() {
         match c {
             '\\' => out.push_str("\\\\"),
@@ -331,86 +491,6 @@ fn push_escaped(out: &mut String, value: &str) {
             '"' => out.push_str("\\\""),
             c => out.push(c),
         }
-    }
-}
-
-/// A value as prometheus_client writes it: Python's `repr`, but for positive numbers of a million
-/// and more, which get Go's exponent (`floatToGoString` in `utils.py`).
-pub fn format_value(value: f64) -> String {
-    let mut out = String::new();
-    push_value(&mut out, value);
-    out
-}
-
-/// The shortest digits that read back the same, in Rust's Debug form, which has Python's bounds
-/// for the exponent (1e-4 and 1e16).
-///
-/// Of 16 and 17 digits there may be two that read back and are equally near; Python takes the
-/// even one, Rust's shortest the greater. Rust's exact rounding is Python's.
-fn python_digits(value: f64) -> String {
-    let shortest = format!("{value:?}");
-    let mantissa = shortest.split('e').next().unwrap_or_default();
-    let digits = mantissa
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .collect::<Vec<u8>>();
-    let leading = digits.iter().take_while(|digit| **digit == b'0').count();
-    let n_digits = digits.len() - leading;
-    if n_digits < 16 {
-        return shortest;
-    }
-    let exact = format!("{value:.*e}", n_digits - 1);
-    let (exact_digits, _) = exact.split_once('e').unwrap_or((&exact, ""));
-    let exact_digits: Vec<u8> = exact_digits.bytes().filter(u8::is_ascii_digit).collect();
-    if exact.parse() != Ok(value) || exact_digits == digits[leading..] {
-        return shortest;
-    }
-    // The digits differ and their places do not: a carry would have made a shorter number.
-    let mut exact_digits = exact_digits.into_iter();
-    let mut seen = 0;
-    shortest
-        .chars()
-        .map(|c| match c {
-            'e' => {
-                seen = usize::MAX;
-                c
-            }
-            c if c.is_ascii_digit() && seen < digits.len() => {
-                seen += 1;
-                if seen <= leading {
-                    c
-                } else {
-                    exact_digits.next().map_or(c, char::from)
-                }
-            }
-            c => c,
-        })
-        .collect()
-}
-
-fn push_value(out: &mut String, value: f64) {
-    if value.is_nan() {
-        return out.push_str("NaN");
-    }
-    if value.is_infinite() {
-        return out.push_str(if 0.0 < value { "+Inf" } else { "-Inf" });
-    }
-    let text = python_digits(value);
-    match (text.split_once('e'), text.find('.')) {
-        (Some((mantissa, exponent)), _) => {
-            let (sign, digits) = match exponent.strip_prefix('-') {
-                Some(digits) => ('-', digits),
-                None => ('+', exponent),
-            };
-            _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
-        }
-        (None, Some(dot)) if 0.0 < value && 6 < dot => {
-            let digits = format!("{}{}", &text[1..dot], &text[dot + 1..]);
-            let digits = digits.trim_end_matches('0');
-            let point = if digits.is_empty() { "" } else { "." };
-            _ = write!(out, "{}{point}{digits}e+{:02}", &text[..1], dot - 1);
-        }
-        (None, _) => out.push_str(&text),
     }
 }
 

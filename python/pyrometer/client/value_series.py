@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional, Sequence
 
 from .. import wrapper
 from ..samples import Exemplar
-from ..utils import floatToGoString
+from ..utils import INF, floatToGoString
 
 
 class ValueSeries:
@@ -20,7 +20,7 @@ class ValueSeries:
     def __init__(self, metric: Any, value_class: Callable[..., Any]) -> None:
         self.created = time.time()
         self._is_most_recent = getattr(metric, "_is_most_recent", False)
-        self._bounds: Sequence[float] = getattr(metric, "_upper_bounds", ())
+        self._bounds = _bounds(metric)
         self.values: list[Any] = _MAKERS[metric._type](metric, value_class)
 
     def counter_inc(self, amount: float = 1, exemplar: Optional[dict[str, str]] = None) -> None:
@@ -61,6 +61,9 @@ class ValueSeries:
         value: float = self.values[index].get()
         return value
 
+    def native(self) -> None:
+        """Nothing: no file has a place for native buckets."""
+
     def get_exemplar(self, index: int) -> Optional[Exemplar]:
         # Not every class has exemplars.
         get = getattr(self.values[index], "get_exemplar", None)
@@ -82,6 +85,12 @@ class ValueSeries:
 
     def remove(self) -> None:
         """Does nothing: what is in a file stays there."""
+
+
+def _bounds(metric: Any) -> Sequence[float]:
+    """Of a histogram that would only be native, one bucket for all."""
+    bounds: Optional[Sequence[float]] = getattr(metric, "_upper_bounds", None)
+    return (INF,) if bounds == [] else bounds or ()
 
 
 def _value(
@@ -109,6 +118,6 @@ _MAKERS: dict[str, Callable[[Any, Callable[..., Any]], list[Any]]] = {
     "summary": lambda metric, of: [_value(metric, of, "_count"), _value(metric, of, "_sum")],
     "histogram": lambda metric, of: [
         _value(metric, of, "_sum"),
-        *(_value(metric, of, "_bucket", floatToGoString(one)) for one in metric._upper_bounds),
+        *(_value(metric, of, "_bucket", floatToGoString(one)) for one in _bounds(metric)),
     ],
 }

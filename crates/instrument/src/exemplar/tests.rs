@@ -185,9 +185,9 @@ fn a_record_of_rubbish_is_no_exemplar() {
         let record = Record {
             kind: RecordKind::Exemplar,
             family: 1,
-            key,
+            key: &key,
             flags: 0,
-            cells: words.iter().map(|word| f64::from_bits(*word)).collect(),
+            cells: &words,
         };
         assert_eq!(Exemplar::decode(&record), None);
     }

@@ -32,9 +32,9 @@ impl Process {
         let record_key = exemplar::record_key(cell, key);
         // No room for an exemplar is no reason to think that there is none for a series.
         let kind = RecordKind::Exemplar;
-        if let Ok(row) = home
-            .segment
-            .append(&home.dir, kind, number, &record_key, n_cells)
+        if let Ok(row) =
+            home.segment
+                .append(&home.dir, kind, number, &record_key, &vec![0.0; n_cells])
         {
             state.exemplar_words += n_cells;
             state.exemplars.add(number, key, cell, row, &words);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use super::{State, append};
+use crate::family::Family;
 use crate::record::RecordKind;
 
 /// What is counted outside the default registry. A metric that is made again (a registry for each
@@ -23,6 +24,12 @@ impl Outside {
     }
 }
 
+/// Whether a metric shares its cells. A native histogram's buckets move as they grow, which one
+/// series alone can do; records of several metrics of one name add up all the same.
+pub(super) fn joins_its_like(family: &Family) -> bool {
+    family.is_outside() && family.key().native.is_none()
+}
+
 /// Gives a metric outside the default registry the number of the one that was made before it
 /// with the same key, or one of its own.
 pub(super) fn place_outside(state: &mut State, uid: u64, key: Vec<u8>) -> Option<u32> {
@@ -30,7 +37,7 @@ pub(super) fn place_outside(state: &mut State, uid: u64, key: Vec<u8>) -> Option
         Some(known) => *known,
         None => {
             let number = state.home.as_mut()?.segment.next_family();
-            let words = append(state, RecordKind::Family, number, &key, 0)?;
+            let words = append(state, RecordKind::Family, number, &key, &[])?;
             state.outside.families.insert(key, (number, words));
             (number, words)
         }

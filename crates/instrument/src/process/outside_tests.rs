@@ -2,7 +2,9 @@
 
 use super::tests::{Stage, counter, spec};
 use super::*;
-use crate::{FamilyKind, FamilySpec, GaugeMode, Registries, render_text};
+use crate::{
+    FamilyKind, FamilySpec, GaugeMode, OUTSIDE_REGISTRIES, ReadLimits, Registries, render_text,
+};
 
 const OUTSIDE: u16 = OUTSIDE_REGISTRIES + 1;
 
@@ -199,4 +201,55 @@ fn another_program_counts_for_the_same_sum_if_it_is_named() {
     // One that is gone, and this process's own, cost nothing.
     let named = [key(60_000_000), key(70_000_000), key(50_000_000)];
     assert_eq!(joined(&process, Some(OUTSIDE), &named), ["own_total 3.0"]);
+}
+
+fn histogram(name: &str, bounds: &[f64]) -> FamilySpec {
+    FamilySpec {
+        bounds: bounds.to_vec(),
+        ..spec(FamilyKind::Histogram, name, &["a"])
+    }
+}
+
+#[test]
+fn series_made_after_other_buckets_of_the_same_name_joined_are_counted_right() {
+    let stage = Stage::new();
+    let process = stage.process();
+    let one = Family::new(&process, histogram("h", &[2.0, f64::INFINITY]));
+    one.share(0);
+    one.series(["x"], 1.0).histogram_observe(1.5);
+    let two = outside(&process, histogram("h", &[1.0, 3.0, f64::INFINITY]));
+    two.series(["x"], 1.0).histogram_observe(2.5);
+    one.series(["y"], 1.0).histogram_observe(5.0);
+    let is_bucket = |line: &String| line.contains("_bucket");
+    let mut buckets = joined(&process, Some(OUTSIDE), &[]);
+    buckets.retain(is_bucket);
+    let line = |a, le, n| format!("h_bucket{{a=\"{a}\",le=\"{le}\"}} {n}.0");
+    let bounds = ["1.0", "2.0", "3.0", "+Inf"];
+    let of = |a, counts: [u8; 4]| std::iter::zip(bounds, counts).map(move |(le, n)| line(a, le, n));
+    let expected: Vec<String> = of("x", [0, 1, 2, 2]).chain(of("y", [0, 0, 0, 1])).collect();
+    assert_eq!(buckets, expected);
+}
+
+#[test]
+fn native_histograms_of_one_name_outside_add_up() {
+    let stage = Stage::new();
+    let process = stage.process();
+    let spec = || FamilySpec {
+        native: crate::NativeSpec::new(2.0, 20, 0.0),
+        ..histogram("h", &[])
+    };
+    let (one, two) = (outside(&process, spec()), outside(&process, spec()));
+    let (one, two) = (one.series(["x"], 1.0), two.series(["x"], 1.0));
+    for value in [0.5, 3.0, -3.0] {
+        one.histogram_observe(value);
+        two.histogram_observe(value);
+    }
+    assert_eq!(
+        joined(&process, Some(OUTSIDE), &[]),
+        [
+            "h_bucket{a=\"x\",le=\"+Inf\"} 6.0",
+            "h_count{a=\"x\"} 6.0",
+            "h_sum{a=\"x\"} 1.0"
+        ]
+    );
 }

@@ -13,6 +13,7 @@ fn family(name: &str, bounds: &[f64]) -> FamilyKey {
         label_names: vec!["a".into(), "b".into()],
         bounds: bounds.to_vec(),
         states: Vec::new(),
+        native: None,
     }
 }
 
@@ -31,7 +32,7 @@ fn three_records() -> Vec<u64> {
 fn keys_of(words: &[u64]) -> Vec<Option<Vec<u8>>> {
     walk(words, 0)
         .map(|found| match found {
-            Found::Record(record) => Some(record.key),
+            Found::Record(record) => Some(record.key.to_vec()),
             Found::Damage { .. } => None,
         })
         .collect()
@@ -40,18 +41,26 @@ fn keys_of(words: &[u64]) -> Vec<Option<Vec<u8>>> {
 #[test]
 fn a_family_reads_back() {
     let key = family("f", &[-0.5, 1.0, f64::INFINITY]);
-    assert_eq!(FamilyKey::decode(&key.encode()), Some(key));
+    let native = FamilyKey {
+        native: NativeSpec::new(1.1, 160, 1e-9),
+        ..key.clone()
+    };
+    assert!(native.native.is_some());
+    for key in [key, native] {
+        assert_eq!(FamilyKey::decode(&key.encode()), Some(key));
+    }
 }
 
 #[test]
 fn records_read_back_in_order() {
-    let found: Vec<Found> = walk(&three_records(), 0).collect();
+    let words = three_records();
+    let found: Vec<Found<'_>> = walk(&words, 0).collect();
     assert_eq!(found.len(), 3);
     let Found::Record(last) = &found[2] else {
         panic!("{found:?}");
     };
     assert_eq!(
-        decode_texts(&last.key),
+        decode_texts(last.key),
         Some(vec!["a label value of some length", "y"])
     );
     assert_eq!((last.family, last.cells.len()), (7, 4));

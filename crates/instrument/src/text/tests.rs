@@ -80,20 +80,13 @@ fn names_are_escaped_as_the_scheme_says() {
 }
 
 fn family(kind: FamilyKind, name: &str, labels: &[(&str, &str)], value: Value) -> FamilyReading {
-    FamilyReading {
-        registry: 0,
-        name: name.into(),
-        kind,
-        help: "H".into(),
-        unit: "".into(),
-        series: vec![SeriesReading {
-            exemplars: Vec::new(),
-            labels: labels
-                .iter()
-                .map(|(a, b)| ((*a).into(), (*b).into()))
-                .collect(),
-            value,
-        }],
+    let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
+    match kind {
+        FamilyKind::Info => {
+            let texts = labels.iter().flat_map(|(name, value)| [*name, *value]);
+            FamilyReading::of_rows((kind, name, "H"), &[], [(texts.collect(), value)])
+        }
+        _ => FamilyReading::of_rows((kind, name, "H"), &names, [(values, value)]),
     }
 }
 
@@ -104,6 +97,7 @@ fn a_histogram_is_cumulative_and_its_bound_stands_in_order() {
         buckets: vec![(0.5, 1.0), (f64::INFINITY, 2.0)],
         sum: 4.5,
         created: Some(7.0),
+        native: None,
     };
     writer.family(&family(
         FamilyKind::Histogram,
@@ -128,6 +122,7 @@ fn a_histogram_with_negative_bounds_has_no_sum() {
         buckets: vec![(-1.0, 1.0), (f64::INFINITY, 0.0)],
         sum: -4.5,
         created: None,
+        native: None,
     };
     writer.family(&family(FamilyKind::Histogram, "h", &[], value));
     assert!(!writer.finish().contains("h_sum"));

@@ -237,6 +237,7 @@ fn announce(run: &Path) -> (Arc<Process>, Arc<Series>) {
         label_names: vec!["shop".to_owned()],
         bounds: Vec::new(),
         states: Vec::new(),
+        native: None,
     };
     let family = Family::new(&process, spec);
     family.share(0);
