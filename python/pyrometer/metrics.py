@@ -296,12 +296,10 @@ class Histogram(MetricWrapperBase):
 
     The buckets that are used when none are given suit a request to a web service, in seconds.
 
-    With ``native_histogram_bucket_factor`` (above 1; 1.1 is a good choice) it is a native
-    histogram too, whose buckets grow by at most this factor and are made where they are needed;
-    with ``buckets=None`` it is only that. Each sign has at most
-    ``native_histogram_max_bucket_number`` buckets: where more are needed the resolution is
-    halved. Observations up to ``native_histogram_zero_threshold`` count as zero. Prometheus takes
-    native histograms in its protobuf format alone.
+    With ``native_histogram_bucket_factor`` (1.1, say) it is a native histogram too, whose buckets
+    grow by at most this factor; with ``buckets=None`` only that. Each sign spans at most
+    ``native_histogram_max_bucket_number`` buckets: for more, the resolution is halved.
+    Observations up to ``native_histogram_zero_threshold`` count as zero.
     """
 
     _type = "histogram"

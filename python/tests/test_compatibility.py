@@ -94,7 +94,14 @@ def status(theirs: Any, ours: Any) -> str:
     if ours is MISSING:
         return "missing"
     if callable(theirs) or isinstance(theirs, type):
-        return "same" if parameters(theirs) == parameters(ours) else "differs"
+        known = parameters(theirs)
+        mine, more = parameters(ours)[: len(known)], parameters(ours)[len(known) :]
+        # What can be left out and only be passed by name changes no call.
+        is_more = all(
+            kind is inspect.Parameter.KEYWORD_ONLY and default != plain(inspect.Parameter.empty)
+            for _, kind, default in more
+        )
+        return "same" if mine == known and is_more else "differs"
     return "same" if type(theirs).__name__ == type(ours).__name__ else "differs"
 
 

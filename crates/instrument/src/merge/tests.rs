@@ -118,6 +118,7 @@ fn family(kind: FamilyKind, bounds: Vec<f64>) -> Vec<u8> {
         label_names: vec!["a".into()],
         bounds,
         states: Vec::new(),
+        native: None,
     };
     key.encode()
 }

@@ -1,7 +1,7 @@
 use std::sync::Barrier;
 
 use super::*;
-use crate::{FamilyKind, FamilySpec, GaugeMode, render_text};
+use crate::{FamilyKind, FamilySpec, GaugeMode, GroupReading, ReadLimits, render_text};
 
 /// A group of played processes in a folder of its own. Their numbers are beyond what the kernel
 /// gives, so that only their locks say whether they live.
@@ -100,6 +100,7 @@ pub(crate) fn spec(kind: FamilyKind, name: &str, labels: &[&str]) -> FamilySpec 
             _ => Vec::new(),
         },
         states: Vec::new(),
+        native: None,
     }
 }
 
