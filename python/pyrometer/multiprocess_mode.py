@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from binascii import crc32
-from typing import Optional
+from typing import Any, Optional
 
 from . import _core
 
@@ -78,3 +79,10 @@ def _names(path: str) -> list[str]:
         if name.endswith(_GROUP_SUFFIX)
     )
     return sorted(name for name in names if _GROUP.fullmatch(name))
+
+
+def chosen_value_class() -> Any:
+    """What a metric is to keep its numbers in; ``None``: in shared memory."""
+    values = sys.modules.get(__package__ + ".client.values")
+    # Until somebody loads it, nobody has chosen another class.
+    return None if values is None else values.choose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Optional
 
 METRIC_NAME_RE = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
 METRIC_LABEL_NAME_RE = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
@@ -89,3 +89,19 @@ def _validate_exemplar(exemplar: Mapping[str, str]) -> None:
             f"Exemplar labels have {characters} UTF-8 characters, "
             f"exceeding the limit of {_EXEMPLAR_CHARACTERS_MAX}"
         )
+
+
+def build_full_name(
+    metric_type: Optional[str], name: str, namespace: str, subsystem: str, unit: str
+) -> str:
+    """The name of a metric from its parts, without ``_total``; ``ValueError`` for what is none."""
+    if not name:
+        raise ValueError("Metric name should not be empty")
+    full_name = "_".join(part for part in (namespace, subsystem, name) if part)
+    if metric_type == "counter":
+        full_name = full_name.removesuffix("_total")
+    if unit and not full_name.endswith("_" + unit):
+        full_name += "_" + unit
+    if unit and metric_type in ("info", "stateset"):
+        raise ValueError("Metric name is of a type that cannot have a unit: " + full_name)
+    return full_name

@@ -6,7 +6,6 @@ metric or a child is made, and when it is exposed.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import types
@@ -17,7 +16,13 @@ from .context_managers import Timer
 from .metrics_core import Metric
 from .registry import REGISTRY, CollectorRegistry, keep_lock_free, know, samples_of_group
 from .samples import Exemplar, Sample
-from .validation import _validate_exemplar, _validate_labelnames, _validate_metric_name
+from .shared_attribute import shared
+from .validation import (
+    _validate_exemplar,
+    _validate_labelnames,
+    _validate_metric_name,
+    build_full_name,
+)
 
 T = TypeVar("T", bound="MetricWrapperBase")
 
@@ -46,49 +51,6 @@ def cell(series: Any, index: int) -> Any:
         return _core.Cell(series, index)
     # A `ValueSeries`, whose numbers are somebody's own.
     return series.values[index]
-
-
-def _build_full_name(
-    metric_type: Optional[str], name: str, namespace: str, subsystem: str, unit: str
-) -> str:
-    if not name:
-        raise ValueError("Metric name should not be empty")
-    full_name = "_".join(part for part in (namespace, subsystem, name) if part)
-    if metric_type == "counter":
-        full_name = full_name.removesuffix("_total")
-    if unit and not full_name.endswith("_" + unit):
-        full_name += "_" + unit
-    if unit and metric_type in ("info", "stateset"):
-        raise ValueError("Metric name is of a type that cannot have a unit: " + full_name)
-    return full_name
-
-
-class _Shared:
-    """An attribute that a metric and its children have in common: it takes no memory in each.
-
-    It is no attribute of the instance either: those of one instance widen all of its class.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._attribute = name
-
-    def __get__(self, metric: Any, owner: Optional[type] = None) -> Any:
-        try:
-            return metric._shared[self._attribute]
-        except (AttributeError, KeyError):
-            raise AttributeError(self._attribute) from None
-
-    def __set__(self, metric: Any, value: Any) -> None:
-        try:
-            shared = metric._shared
-        except AttributeError:
-            shared = metric._shared = {}
-        shared[self._attribute] = value
-
-
-def shared() -> Any:
-    """The value of an annotated attribute that a metric and its children have in common."""
-    return _Shared()
 
 
 class MetricWrapperBase(_core.Metric):
@@ -143,7 +105,7 @@ class MetricWrapperBase(_core.Metric):
         self._original_name = name
         self._namespace = namespace
         self._subsystem = subsystem
-        self._name = _build_full_name(self._type, name, namespace, subsystem, unit)
+        self._name = build_full_name(self._type, name, namespace, subsystem, unit)
         self._labelnames = _validate_labelnames(self, labelnames)
         self._labelvalues = tuple(_labelvalues or ())
         self._kwargs = {}
@@ -358,7 +320,7 @@ class MetricWrapperBase(_core.Metric):
 
     def _begin_counting(self) -> None:
         """Begins to count."""
-        value_class = _chosen_value_class()
+        value_class = multiprocess_mode.chosen_value_class()
         if value_class is None:
             self._begin_native()
         else:
@@ -394,7 +356,7 @@ class MetricWrapperBase(_core.Metric):
             return
         if self._family.registry is None:
             self._begin_sharing(multiprocess_mode.outside_number(folder))
-        if _chosen_value_class() is None:
+        if multiprocess_mode.chosen_value_class() is None:
             multiprocess_mode.note_program(folder)
 
     @property
@@ -522,13 +484,6 @@ def own_init(cls: type[T]) -> type[T]:
 
 def _time_by_method(self: MetricWrapperBase) -> Timer:
     return Timer(self, self._timed_method)
-
-
-def _chosen_value_class() -> Any:
-    """What a metric is to keep its numbers in; ``None``: in shared memory."""
-    values = sys.modules.get(__package__ + ".client.values")
-    # Until somebody loads it, nobody has chosen another class.
-    return None if values is None else values.choose()
 
 
 def _forget(child: Any) -> None:
