@@ -446,4 +446,6 @@ enum NoHome {
 #[cfg(test)]
 mod outside_tests;
 #[cfg(test)]
+mod pid_tests;
+#[cfg(test)]
 pub(crate) mod tests;

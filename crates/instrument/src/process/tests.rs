@@ -78,7 +78,7 @@ impl Stage {
     }
 }
 
-fn text_of(reading: &GroupReading) -> String {
+pub(crate) fn text_of(reading: &GroupReading) -> String {
     let text = render_text(reading);
     let is_theirs = |line: &&str| {
         !line.starts_with('#') && !line.starts_with("process_") && !line.starts_with("pyrometer_")
