@@ -3,9 +3,12 @@
 //! Damages the files of a process group. Reading must end without a panic, must not show a series
 //! that nobody has, and a counter must be what was counted or not be there.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use instrument::{
     Family, FamilyKind, FamilySpec, GaugeMode, GroupKey, Proc, Process, ProcessId, ProcessOptions,
@@ -16,24 +19,39 @@ use libfuzzer_sys::fuzz_target;
 const SERIES: u32 = 5;
 const ROOT: ProcessId = ProcessId { pid: 50_000_000, start: 1 };
 
-fuzz_target!(|damage: &[u8]| {
+/// Names and bytes of a sound group's files. Made once: what a process maps it keeps for ever.
+static SOUND: LazyLock<Vec<(OsString, Vec<u8>)>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
     let group = fill(dir.path());
-    let files: Vec<PathBuf> = fs::read_dir(&group)
-        .expect("the group has a folder")
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "seg"))
-        .collect();
-    for file in files {
-        let mut bytes = fs::read(&file).expect("a segment can be read");
+    let entries = fs::read_dir(&group).expect("the group has a folder");
+    let segments = entries.flatten().filter(|entry| {
+        let path = entry.path();
+        path.extension().is_some_and(|extension| extension == "seg")
+    });
+    let read = |entry: fs::DirEntry| {
+        (entry.file_name(), fs::read(entry.path()).expect("a segment can be read"))
+    };
+    segments.map(read).collect()
+});
+
+fuzz_target!(|damage: &[u8]| {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let group = dir.path().join(GroupKey(ROOT).to_string());
+    fs::DirBuilder::new().mode(0o700).create(&group).expect("a folder can be made");
+    for (name, bytes) in SOUND.iter() {
+        let mut bytes = bytes.clone();
         spoil(&mut bytes, damage);
-        fs::write(&file, bytes).expect("a segment can be written");
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(group.join(name));
+        file.and_then(|mut file| file.write_all(&bytes)).expect("a segment can be written");
     }
     let Ok(reading) = read_group(&group, &ReadLimits::default()) else {
         return;
     };
     let text = render_text(&reading);
+    let n_series = text.lines().filter(|line| line.starts_with("fuzzed_total{")).count();
+    // Shorter than one order: nothing was damaged.
+    assert!(5 <= damage.len() || n_series == SERIES as usize, "{n_series} series of a sound group");
     for line in text.lines().filter(|line| line.starts_with("fuzzed_total{")) {
         // Cells have no checksum: a flipped bit there is a number like any other. Names have one.
         let (labels, _value) = line.split_once("} ").expect("a sample has labels and a value");
