@@ -193,22 +193,27 @@ def _stream_async(original: Any) -> Any:
     return stream
 
 
-def _copy(original: Any) -> Any:
+@contextmanager
+def _counted_copy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
     # Nothing else is hidden meanwhile: what the application calls in the block is its own.
+    is_counted = not is_inside() and _is_counted(args[0])
+    started = perf_counter()
+    try:
+        yield
+    except BaseException as error:
+        if is_counted:
+            report("psycopg", _note, perf_counter() - started, args, kwargs, None, error)
+        raise
+    if is_counted:
+        report("psycopg", _note, perf_counter() - started, args, kwargs, None, None)
+
+
+def _copy(original: Any) -> Any:
     @functools.wraps(original)
     @contextmanager
     def copy(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        is_counted = not is_inside() and _is_counted(args[0])
-        started = perf_counter()
-        try:
-            with original(*args, **kwargs) as copying:
-                yield copying
-        except BaseException as error:
-            if is_counted:
-                report("psycopg", _note, perf_counter() - started, args, kwargs, None, error)
-            raise
-        if is_counted:
-            report("psycopg", _note, perf_counter() - started, args, kwargs, None, None)
+        with _counted_copy(args, kwargs), original(*args, **kwargs) as copying:
+            yield copying
 
     return copy
 
@@ -217,16 +222,8 @@ def _copy_async(original: Any) -> Any:
     @functools.wraps(original)
     @asynccontextmanager
     async def copy(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        is_counted = not is_inside() and _is_counted(args[0])
-        started = perf_counter()
-        try:
+        with _counted_copy(args, kwargs):
             async with original(*args, **kwargs) as copying:
                 yield copying
-        except BaseException as error:
-            if is_counted:
-                report("psycopg", _note, perf_counter() - started, args, kwargs, None, error)
-            raise
-        if is_counted:
-            report("psycopg", _note, perf_counter() - started, args, kwargs, None, None)
 
     return copy
