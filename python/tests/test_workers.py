@@ -311,3 +311,26 @@ print(pyrometer.generate_latest().count(b"forked_total 50.0"))
         tmp_path,
     )
     assert printed == "1\n"
+
+
+def test_a_child_that_counts_before_it_is_told_of_the_fork_forgets_nobody(tmp_path: Path) -> None:
+    printed = run_python(
+        """
+import gc, os
+# Asked before ours: what the collector's pauses count comes before the child is told.
+os.register_at_fork(after_in_child=gc.collect)
+import pyrometer
+from pyrometer import runtime
+pyrometer.Counter("c", "help").inc()
+for n in range(5):
+    pid = os.fork()
+    if pid == 0:
+        pyrometer.Counter("forked", "help").inc()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+text = pyrometer.generate_latest().decode()
+print(text.count("\\nforked_total 5.0\\n"), text.count("\\nc_total 1.0\\n"))
+""",
+        tmp_path,
+    )
+    assert printed == "1 1\n"

@@ -131,10 +131,17 @@ impl Process {
         })
     }
 
-    /// To be called in a forked child before it counts anything. Takes no lock: the thread that
-    /// held it may not exist here.
+    /// To be called in a forked child. Takes no lock: the thread that held it may not exist here.
+    ///
+    /// A child that has counted already (the garbage collector ran between the fork and this call,
+    /// and its pauses are measured) has noticed by itself. To begin once more would make its own
+    /// files look like those of a program that this one replaced, and what dead workers counted
+    /// would be forgotten with them.
     pub fn after_fork(&self) {
-        self.begin_anew(self.inner.get());
+        let old = self.inner.get();
+        if self.epoch() == 0 || old.pid != std::process::id() {
+            self.begin_anew(old);
+        }
     }
 
     /// Several threads of a child may notice the fork at once; they agree on one `Inner`.

@@ -135,7 +135,7 @@ fn a_forked_child_starts_without_exemplars() {
     let series = counter(&process);
     series.set_exemplar(&exemplar(0, "of the parent", 1.0));
     let era = series.era();
-    process.after_fork();
+    process.play_fork();
     assert_ne!(series.era(), era);
 }
 

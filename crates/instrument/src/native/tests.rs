@@ -180,7 +180,7 @@ fn a_forked_child_begins_at_zero() {
     let process = stage.process();
     let series = shared(&process, native_spec(1.1, 160)).series(["x"], 1.0);
     series.histogram_observe(1.0);
-    process.after_fork();
+    process.play_fork();
     series.histogram_observe(3.0);
     check_model(&series.native().unwrap(), &[3.0]);
 }
@@ -263,7 +263,7 @@ fn a_private_native_histogram_outlives_a_fork_and_a_removal() {
     let process = stage.process();
     let series = Family::new(&process, native_spec(2.0, 20)).series(["x"], 1.0);
     observe(&series, &[0.7, 3.0]);
-    process.after_fork();
+    process.play_fork();
     series.remove();
     observe(&series, &[-1.0]);
     check_model(&series.native().unwrap(), &[0.7, 3.0, -1.0]);

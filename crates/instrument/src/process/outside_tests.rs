@@ -146,7 +146,7 @@ fn a_fork_keeps_metrics_that_share_a_place_together() {
     let (one, two) = (make(), make());
     one.add(1.0);
     two.add(1.0);
-    process.after_fork();
+    process.play_fork();
     one.add(1.0);
     two.add(1.0);
     let reading = process.read_group(&ReadLimits::default());

@@ -120,6 +120,13 @@ impl Process {
     pub(crate) fn die(&self) {
         self.inner().lock_file.close();
     }
+
+    /// Goes on as a child that was just forked and told so.
+    pub(crate) fn play_fork(&self) {
+        // What the kernel does to the word.
+        self.epoch.store(0, Ordering::Release);
+        self.after_fork();
+    }
 }
 
 #[test]
@@ -378,7 +385,7 @@ fn a_child_does_not_tell_its_parents_errors_again() {
     let stage = Stage::new();
     let process = stage.process();
     process.note_panic();
-    process.after_fork();
+    process.play_fork();
     process.note_panic();
     assert_eq!(process.inner().panics.load(Ordering::Relaxed), 1);
 }
@@ -558,11 +565,25 @@ fn after_a_fork_what_was_counted_before_counts_once() {
         .collect();
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
-    process.after_fork();
+    process.play_fork();
     assert_eq!(series.cell(0), 0.0);
     series.add(1.0);
     assert_eq!(series.cell(0), 1.0);
     stage.check("c_total 3.0");
+}
+
+#[test]
+fn a_child_that_counts_before_it_is_told_of_the_fork_keeps_what_dead_ones_counted() {
+    let stage = Stage::new();
+    let dead = stage.process();
+    counter(&dead, &[]).add(2.0);
+    dead.die();
+    let process = stage.process();
+    let series = counter(&process, &[]);
+    series.add(1.0);
+    process.after_fork();
+    series.add(4.0);
+    stage.check("c_total 7.0");
 }
 
 #[test]
@@ -571,7 +592,7 @@ fn private_cells_are_copied_by_a_fork() {
     let process = stage.process();
     let series = Family::new(&process, spec(FamilyKind::Counter, "c", &[])).series([], 1.0);
     series.add(2.0);
-    process.after_fork();
+    process.play_fork();
     assert_eq!(series.cell(0), 2.0);
 }
 
