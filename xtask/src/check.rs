@@ -49,7 +49,26 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     pytest(ctx, &venv, "examples/shop")?;
 
     products::wheel(ctx, PROFILE)?;
+    exported_dashboards(ctx)?;
     e2e::all(ctx, PROFILE)
+}
+
+/// What `pyrometer export packs` writes, against the types that Grafana and Perses publish.
+fn exported_dashboards(ctx: &Context) -> anyhow::Result<()> {
+    let binary = products::server(ctx, PROFILE)?;
+    let folder = ctx.root.join("target/tmp/exported-packs");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut export = std::process::Command::new(binary);
+    export.args(["export", "packs"]).arg(&folder);
+    ctx.steps.loud("pyrometer export packs", &mut export)?;
+    let mut check = node::node(ctx);
+    check.arg("scripts/dashboards.mjs").arg(&folder);
+    ctx.steps.loud(
+        "exported dashboards against the types of others",
+        &mut check,
+    )
 }
 
 /// The package's own types, and its stub of the binding against the binding as it was built.

@@ -4,6 +4,8 @@
 
 mod check;
 mod client;
+mod dashboards;
+mod export;
 mod query;
 mod run;
 mod style;
@@ -36,6 +38,25 @@ enum Command {
     Check {
         #[command(subcommand)]
         what: CheckWhat,
+    },
+    /// Write the curated library for other tools.
+    Export {
+        #[command(subcommand)]
+        what: ExportWhat,
+    },
+    /// Give dashboards of Grafana to a running server.
+    Import {
+        /// Dashboards as JSON, in the classic model.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The running server.
+        #[arg(
+            long,
+            value_name = "URL",
+            default_value = "http://127.0.0.1:9095",
+            env = "PYROMETER_SERVER"
+        )]
+        server: String,
     },
     /// Ask a running server.
     Query {
@@ -120,6 +141,24 @@ enum CheckWhat {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Tell what of Grafana's dashboards can be shown.
+    Dashboards {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ExportWhat {
+    /// Rules for Prometheus, inhibitions for Alertmanager, dashboards for Grafana and Perses.
+    Packs {
+        /// Where to; made when it is missing, files of the same names are replaced.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// Only this pack; may stand several times.
+        #[arg(long, value_name = "ID")]
+        pack: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -193,6 +232,13 @@ pub(crate) fn run() -> ExitCode {
         Command::Check {
             what: CheckWhat::Rules { files },
         } => check::rules(&files),
+        Command::Check {
+            what: CheckWhat::Dashboards { files },
+        } => dashboards::check(&files),
+        Command::Export {
+            what: ExportWhat::Packs { folder, pack },
+        } => export::packs(&folder, &pack),
+        Command::Import { files, server } => dashboards::import(&server, &files),
         Command::Query {
             what:
                 QueryWhat::Instant {
