@@ -215,7 +215,8 @@ async fn exported(
     Path((id, name)): Path<(String, String)>,
     params: Params,
 ) -> Answer {
-    let found = app.judge.pack(&id).and_then(|pack| {
+    let packs = app.judge.packs();
+    let found = packs.iter().find(|pack| pack.id == id).and_then(|pack| {
         let dashboard = pack.dashboards.iter().find(|one| one.id == name);
         Some((pack, dashboard?))
     });

@@ -12,8 +12,8 @@ use super::style::{complain, counted, print};
 use crate::exchange::{grafana_dashboard, perses_dashboard};
 use crate::scrape::error_chain;
 
-/// Files of a pack that other tools read as they are.
-const AS_THEY_ARE: [&str; 3] = ["alerts.yml", "records.yml", "inhibit.yml"];
+/// Files of a pack that other tools read, once its parameters are filled in.
+const RULES: [&str; 3] = ["alerts.yml", "records.yml", "inhibit.yml"];
 
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
@@ -76,12 +76,14 @@ fn write_packs(folder: &Path, only: &[String]) -> Result<(usize, usize), ExportE
 /// Paths below the pack's folder, and texts.
 fn exported(files: &PackFiles<'_>) -> Vec<(String, String)> {
     let pack = Pack::load(files).expect("the packs' gate test loads each of them");
-    let plain = files.files.iter().filter(|(path, _)| {
-        AS_THEY_ARE.contains(path) || (path.starts_with("runbooks/") && path.ends_with(".md"))
-    });
-    let mut exported: Vec<(String, String)> = plain
-        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-        .collect();
+    let mut exported: Vec<(String, String)> = Vec::new();
+    for (path, text) in &files.files {
+        if RULES.contains(path) {
+            exported.push(((*path).to_owned(), pack.with_defaults(text)));
+        } else if path.starts_with("runbooks/") {
+            exported.push(((*path).to_owned(), (*text).to_owned()));
+        }
+    }
     for dashboard in &pack.dashboards {
         let id = &dashboard.id;
         exported.push((

@@ -150,6 +150,7 @@ fn unit(unit: Unit) -> &'static str {
         Unit::Ratio => "percent-decimal",
         Unit::Seconds => "seconds",
         Unit::Bytes => "bytes",
+        Unit::BytesPerSecond => "bytes/sec",
         Unit::Cores | Unit::Short => "decimal",
     }
 }
