@@ -181,6 +181,8 @@ def make_wsgi_app(
         start_response(status, headers)
         return [output]
 
+    # A server that has nothing else to answer is no service to be measured.
+    prometheus_app._is_exposition = True  # type: ignore[attr-defined]
     return prometheus_app
 
 

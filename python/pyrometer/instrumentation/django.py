@@ -83,6 +83,16 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except Exception:
             trouble("django")
 
+    def tell(request: Any) -> None:
+        """The route of a request that is measured further out, by who knows none."""
+        try:
+            if _holder(request).pop(wsgi.UNROUTED, None):
+                measured = _current(request)
+                if measured is not None:
+                    _note_route(measured, request)
+        except Exception:
+            trouble("django")
+
     def fail(measured: Request, error: BaseException) -> None:
         measured.route = measured.route or UNMATCHED
         measured.error = error
@@ -93,7 +103,9 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         async def measured_async(request: Any) -> Any:
             measured = begin(request)
             if measured is None:
-                return await get_response(request)
+                response = await get_response(request)
+                tell(request)
+                return response
             try:
                 response = await get_response(request)
             except BaseException as error:
@@ -107,7 +119,9 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def measured_sync(request: Any) -> Any:
         measured = begin(request)
         if measured is None:
-            return get_response(request)
+            response = get_response(request)
+            tell(request)
+            return response
         try:
             response = get_response(request)
         except BaseException as error:
@@ -148,9 +162,14 @@ def _current(request: Any) -> Optional[Request]:
     """The measured request of Django's."""
     found: Optional[Request] = request.META.get(KEY)
     if found is None:
-        scope = getattr(request, "scope", None)
-        found = None if scope is None else scope.get(KEY)
+        found = _holder(request).get(KEY)
     return found
+
+
+def _holder(request: Any) -> Any:
+    """The environ or scope that a request of Django's was made from."""
+    scope = getattr(request, "scope", None)
+    return request.META if scope is None else scope
 
 
 def _note_route(measured: Request, request: Any) -> None:
