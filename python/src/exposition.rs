@@ -1,6 +1,6 @@
 //! The group's sum as Python objects and as text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -82,6 +82,12 @@ fn places(reading: &GroupReading) -> HashMap<(u16, String), usize> {
 impl Reading {
     fn has(&self, registry: u16, name: String) -> bool {
         self.places.contains_key(&(registry, name))
+    }
+
+    /// The numbers of the registries that have metrics, the default one first.
+    fn registries(&self) -> Vec<u16> {
+        let numbers = self.reading.families.iter().map(|family| family.registry);
+        numbers.collect::<BTreeSet<u16>>().into_iter().collect()
     }
 
     /// All metrics of a registry.

@@ -40,6 +40,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(host::group_dir, module)?)?;
     module.add_function(wrap_pyfunction!(host::is_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(host::process_age, module)?)?;
+    module.add_function(wrap_pyfunction!(host::runtime_dir_text, module)?)?;
     module.add_function(wrap_pyfunction!(host::sweep, module)?)?;
     module.add_function(wrap_pyfunction!(host::take_notice, module)?)?;
     module.add_function(wrap_pyfunction!(host::panic_on_purpose, module)?)?;

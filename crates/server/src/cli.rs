@@ -128,6 +128,9 @@ struct RunArgs {
     /// The service's name [default: the application's, or the program's]
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
+    /// Serve `/metrics` of the whole program here too; without an address only to this machine.
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    metrics_port: Option<String>,
     /// What to run, and its arguments: `pyrometer run -- gunicorn shop:app`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -239,7 +242,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Up(args) => up::run(args),
-        Command::Run(args) => run::run(args.service.as_deref(), &args.command),
+        Command::Run(args) => run::run(&args),
         Command::Check {
             what: CheckWhat::Config { files, strict },
         } => check::configs(&files, strict),
