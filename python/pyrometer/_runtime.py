@@ -31,8 +31,9 @@ _is_started = False
 _SERVERS = frozenset(
     ("gunicorn", "uvicorn", "hypercorn", "waitress-serve", "granian", "daphne", "uwsgi", "mod_wsgi")
 )
-_APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# Compiled when a program is named, which many an import never asks for.
+_APPLICATION = r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?"
+_MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 def start() -> None:
@@ -123,9 +124,9 @@ def program_name(argv: list[str], main_module: Optional[str]) -> str:
         program = program.removesuffix(".py")
     arguments = argv[1:]
     if program in _SERVERS:
-        applications = [one for one in arguments if _APPLICATION.fullmatch(one)]
+        applications = [one for one in arguments if re.fullmatch(_APPLICATION, one)]
         # A module without a callable is the last argument, if it is not an option's value.
-        if not applications and arguments and _MODULE.fullmatch(arguments[-1]):
+        if not applications and arguments and re.fullmatch(_MODULE, arguments[-1]):
             if len(arguments) == 1 or not arguments[-2].startswith("-"):
                 applications = arguments[-1:]
         if applications:
