@@ -84,14 +84,12 @@ def log_notice() -> None:
 
 
 def _announce() -> None:
-    import platform
-
     service, service_from = service_name()
     _core.announce(
         service=service,
         service_from=service_from,
         framework=_framework,
-        python_version=platform.python_version(),
+        python_version=python_version(),
         package_version=_core.__version__,
         version=_app_version,
         started=_STARTED,
@@ -158,18 +156,30 @@ def _start_interpreter_metrics() -> None:
         gc.callbacks.append(_core.GcCounters(stats))
 
 
+def python_version() -> str:
+    """As ``platform.python_version()``, without loading that: a host may have no descriptor left."""
+    return sys.version.split()[0]
+
+
 def platform_labels() -> dict[str, str]:
     """Labels of ``python_info``."""
-    import platform
-
-    major, minor, patchlevel = platform.python_version_tuple()
+    version = python_version()
+    major, minor, patchlevel = (*version.split("."), "", "")[:3]
     return {
-        "version": platform.python_version(),
-        "implementation": platform.python_implementation(),
+        "version": version,
+        "implementation": _implementation(),
         "major": major,
         "minor": minor,
         "patchlevel": patchlevel,
     }
+
+
+def _implementation() -> str:
+    if sys.implementation.name == "cpython":
+        return "CPython"
+    import platform
+
+    return platform.python_implementation()
 
 
 if hasattr(os, "register_at_fork"):

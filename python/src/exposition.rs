@@ -8,10 +8,11 @@ use instrument::{
     Escaping, FamilyKind, FamilyReading, GroupKey, GroupReading, PlainSample, ReadLimits,
     Registries, Value,
 };
-use pyo3::exceptions::{PyAttributeError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
+use rustix::process::{Resource, getrlimit};
 
 use crate::cells::{lossy, to_float};
 use crate::exemplars::{self, ExemplarTuple};
@@ -42,6 +43,7 @@ type FamilyTuple = (String, &'static str, String, String);
 #[pyfunction]
 #[pyo3(signature = (folder=None))]
 pub(crate) fn read_group(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Reading> {
+    require_room(folder.clone().or_else(|| process().group_dir()))?;
     let limits = ReadLimits::default();
     let reading = py.detach(|| match folder {
         None => Ok(guard(GroupReading::default(), || {
@@ -69,6 +71,27 @@ pub(crate) fn read_joined(py: Python<'_>, outside: Option<u16>, groups: Vec<Stri
         guard(GroupReading::default(), read)
     });
     Reading::of(reading)
+}
+
+/// What a reading and its text take at most, besides as many times the files' bytes.
+const ROOM_BYTES: u64 = 1 << 20;
+const ROOM_FACTOR: u64 = 12;
+
+/// Rust ends a program that runs out of memory. Where the host limits it (`ulimit -v`), whether
+/// there is enough is asked before; what Python is short of afterwards, it raises itself.
+fn require_room(folder: Option<PathBuf>) -> PyResult<()> {
+    if getrlimit(Resource::As).current.is_none() {
+        return Ok(());
+    }
+    let files = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    let sizes = files.into_iter().flatten().flatten();
+    let sizes = sizes.filter_map(|file| file.metadata().ok().map(|data| data.len()));
+    let wanted = ROOM_BYTES.saturating_add(sizes.sum::<u64>().saturating_mul(ROOM_FACTOR));
+    let mut room: Vec<u8> = Vec::new();
+    usize::try_from(wanted)
+        .ok()
+        .and_then(|wanted| room.try_reserve_exact(wanted).ok())
+        .ok_or_else(|| PyMemoryError::new_err("too little memory is left to read the metrics"))
 }
 
 fn places(reading: &GroupReading) -> HashMap<(u16, String), usize> {

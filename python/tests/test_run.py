@@ -86,9 +86,15 @@ SERVERS = {
     "python -m gunicorn, Django": (
         *(DJANGO, ("python", "-m", *GUNICORN, *GTHREAD), 1, "/item/<int:n>", 3),
     ),
-    "uvicorn": (FASTAPI, UVICORN, 1, "/item/{n}", 0),
+    "uvicorn, uvloop": (FASTAPI, (*UVICORN, "--loop", "uvloop"), 1, "/item/{n}", 0),
     "uvicorn with spawned workers": (FASTAPI, (*UVICORN, "--workers", "2"), 2, "/item/{n}", 0),
-    "uvicorn, Starlette": (STARLETTE, UVICORN, 1, "/item/{n}", 0),
+    "uvicorn, asyncio, Starlette": (
+        *(STARLETTE, (*UVICORN, "--loop", "asyncio"), 1, "/item/{n}", 0),
+    ),
+    "waitress-serve": (
+        *(FLASK, ("waitress-serve", "--listen", "127.0.0.1:{port}", "--threads", "3", "shop:app")),
+        *(1, "/item/<int:n>", 3),
+    ),
     "uvicorn, Django": (DJANGO_ASGI, UVICORN, 1, "/item/<int:n>", 0),
     "flask run": (FLASK, ("flask", "--app", "shop", "run", "--port", "{port}"), 1, "/item/<int:n>", 0),
     "python app.py": (AIOHTTP, ("python", "shop.py", "{port}"), 1, "/item/{n}", 0),

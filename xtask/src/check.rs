@@ -45,8 +45,9 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     let venv = python::test_venv(ctx)?;
     products::develop(ctx, &venv, PROFILE)?;
     mypy(ctx, &venv)?;
-    pytest(ctx, &venv, "python")?;
-    pytest(ctx, &venv, "examples/shop")?;
+    // Each file by itself, since what a module's fixtures start is dear; two, as CI has cores.
+    pytest(ctx, &venv, "python", &["-n", "2", "--dist", "loadfile"])?;
+    pytest(ctx, &venv, "examples/shop", &[])?;
 
     products::wheel(ctx, PROFILE)?;
     exported_dashboards(ctx)?;
@@ -84,10 +85,11 @@ fn mypy(ctx: &Context, venv: &python::Venv) -> anyhow::Result<()> {
     ctx.steps.loud("stubtest of pyrometer._core", &mut stub)
 }
 
-fn pytest(ctx: &Context, venv: &python::Venv, dir: &str) -> anyhow::Result<()> {
+fn pytest(ctx: &Context, venv: &python::Venv, dir: &str, options: &[&str]) -> anyhow::Result<()> {
     let mut command = venv.command("python");
     command
         .current_dir(ctx.root.join(dir))
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .args(options);
     ctx.steps.loud(&format!("pytest in {dir}"), &mut command)
 }
