@@ -157,7 +157,7 @@ def _start_interpreter_metrics() -> None:
 
 
 def python_version() -> str:
-    """As ``platform.python_version()``, without loading that: a host may have no descriptor left."""
+    """As ``platform.python_version()``, which takes a descriptor to load."""
     return sys.version.split()[0]
 
 

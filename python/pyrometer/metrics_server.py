@@ -41,7 +41,7 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """``PORT``, on this machine only, or ``HOST:PORT``. Raises ``ValueError`` for what is neither."""
+    """``PORT``, for this machine only, or ``HOST:PORT``; ``ValueError`` for what is neither."""
     host, has_host, port = text.strip().rpartition(":")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("it must be PORT or ADDRESS:PORT, with a port from 1 to 65535")

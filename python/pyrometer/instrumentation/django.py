@@ -83,16 +83,6 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except Exception:
             trouble("django")
 
-    def tell(request: Any) -> None:
-        """The route of a request that is measured further out, by who knows none."""
-        try:
-            if _holder(request).pop(wsgi.UNROUTED, None):
-                measured = _current(request)
-                if measured is not None:
-                    _note_route(measured, request)
-        except Exception:
-            trouble("django")
-
     def fail(measured: Request, error: BaseException) -> None:
         measured.route = measured.route or UNMATCHED
         measured.error = error
@@ -103,9 +93,7 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         async def measured_async(request: Any) -> Any:
             measured = begin(request)
             if measured is None:
-                response = await get_response(request)
-                tell(request)
-                return response
+                return _tell_route(request, await get_response(request))
             try:
                 response = await get_response(request)
             except BaseException as error:
@@ -119,9 +107,7 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def measured_sync(request: Any) -> Any:
         measured = begin(request)
         if measured is None:
-            response = get_response(request)
-            tell(request)
-            return response
+            return _tell_route(request, get_response(request))
         try:
             response = get_response(request)
         except BaseException as error:
@@ -156,6 +142,16 @@ def prepare(registry: CollectorRegistry) -> None:
             install()
         except Exception:
             trouble("django")
+
+
+def _tell_route(request: Any, response: Any) -> Any:
+    """The response, once the route is told to who measures further out and knows none."""
+    try:
+        if _holder(request).pop(wsgi.UNROUTED, None):
+            _note_route_of(request)
+    except Exception:
+        trouble("django")
+    return response
 
 
 def _current(request: Any) -> Optional[Request]:

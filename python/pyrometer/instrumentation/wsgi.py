@@ -16,8 +16,8 @@ KEY = "pyrometer.request"
 """Where an environ holds its request, for who knows the route."""
 
 UNROUTED = "pyrometer.unrouted"
-"""In an environ, or a scope, whose request is measured by who knows no routes, and so is open to the
-framework further in: that one tells the route, and the request is still counted once."""
+"""In an environ, or a scope, whose request is measured by who knows no routes: a framework further
+in tells the route, and the request is still counted once."""
 
 
 def instrument(app: Any, registry: CollectorRegistry) -> Any:
@@ -102,7 +102,9 @@ class Middleware:
         request.end()
 
 
-def _noting_start(start_response: Any, note_route: Callable[[Request, Any], None], environ: Any) -> Any:
+def _noting_start(
+    start_response: Any, note_route: Callable[[Request, Any], None], environ: Any
+) -> Any:
     """For a request that is measured further out."""
 
     def noting_start(status: Any, headers: Any, *exc_info: Any) -> Any:
