@@ -12,8 +12,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 import requests
-from conftest import PACKAGE_DIR, wait_for
-from outgoing.servers import free_port
+from conftest import PACKAGE_DIR, free_port, wait_for
 from prometheus_client.parser import text_string_to_metric_families
 from programs import DURATION, Program, send
 
@@ -55,6 +54,12 @@ def scrape(port: int, path: str = "/metrics", **headers: str) -> requests.Respon
 def is_served(program: Program, port: int) -> bool:
     answer = program.answers(f"http://127.0.0.1:{port}/metrics")
     return answer is not None and answer.status_code == 200
+
+
+def scrape_if(program: Program, port: int) -> str:
+    """The page; empty while it is not served."""
+    answer = program.answers(f"http://127.0.0.1:{port}/metrics")
+    return "" if answer is None else answer.text
 
 
 def is_free(port: int) -> bool:
@@ -104,8 +109,7 @@ def test_a_killed_command_takes_it_along(start: Start) -> None:
     source = "import prometheus_client, signal; prometheus_client.Counter('c', 'h').inc(); signal.pause()"
     options = ("--metrics-port", str(metrics_port))
     program = start(source, "python", "shop.py", options=options)
-    wait_for("metrics", lambda: is_served(program, metrics_port))
-    assert value(scrape(metrics_port).text, "c_total") == 1
+    wait_for("the count", lambda: value(scrape_if(program, metrics_port), "c_total") == 1)
     os.kill(program.process.pid, signal.SIGKILL)
     program.process.wait()
     wait_for("its end", lambda: is_free(metrics_port))
@@ -117,8 +121,7 @@ def test_a_script_that_starts_the_program_is_looked_through(start: Start) -> Non
     script = "trap 'kill $!' TERM; python shop.py & wait"
     options = ("--metrics-port", str(metrics_port))
     program = start(source, "sh", "-c", script, options=options)
-    wait_for("metrics", lambda: is_served(program, metrics_port))
-    assert value(scrape(metrics_port).text, "c_total") == 3
+    wait_for("the count", lambda: value(scrape_if(program, metrics_port), "c_total") == 3)
 
 
 def test_a_command_without_python_has_no_metrics_and_says_so(start: Start) -> None:

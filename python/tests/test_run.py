@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from conftest import PACKAGE_DIR, wait_for
+from conftest import PACKAGE_DIR, free_port, wait_for
 from programs import DURATION, Program, send
 
 from pyrometer import run
@@ -118,13 +117,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for program in programs:
         program.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(

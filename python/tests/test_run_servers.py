@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from conftest import wait_for
-from outgoing.servers import free_port
+from conftest import free_port, wait_for
 from programs import DURATION, Program, send
 from servers.test_servers import require_uwsgi
 

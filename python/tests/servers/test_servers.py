@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from conftest import wait_for
+from conftest import free_port, wait_for
 
 from .service import Service, kill, python, scraped
 
@@ -70,8 +70,6 @@ def require_uwsgi() -> None:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts a service under a server, in a folder of its own."""
-    from outgoing.servers import free_port
-
     services: list[Service] = []
 
     def start(name: str, *, before: tuple[str, ...] = ()) -> Service:
