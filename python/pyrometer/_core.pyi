@@ -14,7 +14,7 @@ __all__ = [
     "Metric",
     "Timer",
     "Reading",
-    "TextWriter",
+    "ExpositionWriter",
     "GcCounters",
     "compress",
     "read_group",
@@ -171,12 +171,15 @@ class Reading:
     def damaged(self) -> list[str]: ...
 
 @final
-class TextWriter:
-    """Writes text format 0.0.4."""
+class ExpositionWriter:
+    """Writes ``text`` (0.0.4), ``openmetrics-1``, ``openmetrics-2`` or ``protobuf``."""
 
-    def __new__(cls, escaping: str, with_created: bool) -> Self: ...
-    def family(self, reading: Reading, registry: int, name: str) -> bool: ...
-    def metric(self, metric: metrics_core.Metric) -> None: ...
+    def __new__(cls, format: str, escaping: str, with_created: bool) -> Self: ...
+    def family(
+        self, reading: Reading, registry: int, name: str, asked: Optional[set[str]] = None
+    ) -> bool: ...
+    def metric(self, metric: metrics_core.Metric) -> bool: ...
+    def append(self, written: bytes) -> None: ...
     def finish(self) -> bytes: ...
 
 @final

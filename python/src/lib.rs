@@ -46,7 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<metric::Metric>()?;
     module.add_class::<timer::Timer>()?;
     module.add_class::<exposition::Reading>()?;
-    module.add_class::<exposition::TextWriter>()?;
+    module.add_class::<exposition::ExpositionWriter>()?;
     module.add_class::<gc::GcCounters>()?;
     module.add_function(wrap_pyfunction!(compression::compress, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::read_group, module)?)?;

@@ -37,23 +37,31 @@ mod series;
 mod archive;
 mod key_index;
 mod merge;
-mod number;
 mod process_metrics;
 mod reading; // Reading.
 mod snapshot;
 mod sum;
+
+mod escaping;
+mod lines;
+mod number;
+mod openmetrics; // Exposing.
+mod protobuf;
 mod text;
 
 pub use announce::{Announcement, InvalidAnnouncement, ServiceSource};
 pub use archive::{Swept, sweep_groups};
+pub use escaping::Escaping;
 pub use exemplar::Exemplar;
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
 pub use native::NativeSpec;
 pub use number::format_value;
+pub use openmetrics::OpenMetricsWriter;
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions, Writers};
+pub use protobuf::ProtobufWriter;
 pub use reading::{
     Damage, FamilyKind, FamilyReading, GroupReading, NativeReading, ReadError, ReadLimits,
     Registries, SeriesReading, Value,
@@ -62,7 +70,7 @@ pub use record::{GaugeMode, OUTSIDE_REGISTRIES};
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
-pub use text::{Escaping, PlainSample, TextWriter, render_text};
+pub use text::{PlainSample, TextWriter, render_text};
 
 use std::path::Path;
 
