@@ -7,7 +7,7 @@
 //! Order against crashes and readers: the new archive gets its name in one rename, and it names
 //! the files that it holds; only then are those removed. A reader skips files that the archive
 //! names, so nothing counts twice, whenever somebody stops. Readers that listed the folder before
-//! the rename see another archive after it, and start again (`Merger::snapshot`).
+//! the rename see another archive after it, and start again (`snapshot::undisturbed`).
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -85,7 +85,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
         return;
     }
     let limits = ReadLimits::default();
-    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
+    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits) else {
         return;
     };
     if snapshot.is_cut || (snapshot.archive.is_none() && !is_absent(dir)) {
@@ -111,7 +111,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
         return;
     }
     let mut merger = Merger::new(limits, Registries::Apart);
-    merger.add_snapshot(snapshot);
+    snapshot.pour_into(&mut merger);
     let n_started = merger.n_started();
     if merger.is_full() {
         return;

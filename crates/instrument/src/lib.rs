@@ -84,7 +84,9 @@ pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadE
         .file_name()
         .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
-    let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
-    merger.add_snapshot(snapshot::Snapshot::take(&dir, &proc, limits, None)?);
+    let merger = snapshot::undisturbed(&[&dir], || {
+        let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
+        snapshot::read_folder(&dir, &proc, limits, None, &mut merger).map(|_| merger)
+    })?;
     Ok(merger.finish(key.map(|key| (key, &proc))))
 }

@@ -4,6 +4,7 @@
 //! whoever is asked. Names and help are prometheus_client's (`process_collector.py`).
 
 use std::fs;
+use std::path::Path;
 
 use crate::group::{GroupKey, Proc, ProcStat, ProcessId};
 use crate::reading::{FamilyKind, FamilyReading, Value};
@@ -164,12 +165,17 @@ fn fd_families(fds: &[Option<(f64, f64)>]) -> Vec<FamilyReading> {
 
 /// Open descriptors of a process, and how many it may open.
 fn open_fds(proc: &Proc, id: &ProcessId) -> Option<(f64, f64)> {
-    let open = fs::read_dir(proc.path(id.pid, "fd"))
-        .ok()?
-        .take(FDS_MAX)
-        .count();
-    let max = max_fds(&fs::read_to_string(proc.path(id.pid, "limits")).ok()?)?;
-    Some((open as f64, max))
+    let open = n_open_fds(&proc.path(id.pid, "fd"))?;
+    Some((open as f64, proc.read(id.pid, "limits", max_fds)?))
+}
+
+fn n_open_fds(dir: &Path) -> Option<u64> {
+    // Since Linux 6.2 the folder's length tells, and before it is 0. Listing the folder makes the
+    // kernel look up each descriptor by name.
+    match fs::metadata(dir).ok()?.len() {
+        0 => u64::try_from(fs::read_dir(dir).ok()?.take(FDS_MAX).count()).ok(),
+        n_open => Some(n_open),
+    }
 }
 
 /// What each process takes, by its worker number: a process that replaces another goes on with
