@@ -25,11 +25,12 @@ use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
 use crate::reading::{ReadLimits, Registries};
 use crate::record::{
-    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_cells,
-    encode_record,
+    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, TOLD_WORD, USED_CHECK_WORD, USED_WORD,
+    encode_cells, encode_record,
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
+use crate::told;
 use crate::worker;
 use model::Timestamp;
 
@@ -130,6 +131,7 @@ pub(crate) fn identity() -> SegmentName {
 
 fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u64>> {
     let nobody = identity().process;
+    let told = told::encode(merger.told_ticks());
     let mut words = record::encode_header(nobody, 0, 0).to_vec();
     let mut count = encode_record(RecordKind::Folded, 0, &[], 1)?;
     *count.last_mut()? = (n_started as f64).to_bits();
@@ -173,6 +175,7 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
     words[..HEADER_WORDS].copy_from_slice(&header);
     words[USED_WORD] = words.len() as u64;
     words[USED_CHECK_WORD] = !(words.len() as u64);
+    words[TOLD_WORD] = told;
     Some(words)
 }
 

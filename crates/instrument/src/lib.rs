@@ -41,6 +41,7 @@ mod process_metrics;
 mod reading; // Reading.
 mod snapshot;
 mod sum;
+mod told;
 
 mod escaping;
 mod lines;
@@ -71,6 +72,7 @@ pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
 pub use text::{PlainSample, TextWriter, render_text};
+pub use told::HighWater;
 
 use std::path::Path;
 
@@ -79,14 +81,33 @@ use std::path::Path;
 /// Live or dead, a group can be read as long as its folder stands. Damage costs the record it is
 /// in, and is reported in the reading.
 pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadError> {
-    let proc = Proc::default();
+    read_group_above(dir, limits, &HighWater::default())
+}
+
+/// The same for whoever reads a group again and again: no counter falls from one reading with the
+/// same `high_water` to the next.
+pub fn read_group_above(
+    dir: &Path,
+    limits: &ReadLimits,
+    high_water: &HighWater,
+) -> Result<GroupReading, ReadError> {
+    read_group_with(dir, &Proc::default(), limits, high_water)
+}
+
+fn read_group_with(
+    dir: &Path,
+    proc: &Proc,
+    limits: &ReadLimits,
+    high_water: &HighWater,
+) -> Result<GroupReading, ReadError> {
     let key = dir
         .file_name()
         .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
     let merger = snapshot::undisturbed(&[&dir], || {
         let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
-        snapshot::read_folder(&dir, &proc, limits, None, &mut merger).map(|_| merger)
+        snapshot::read_folder(&dir, proc, limits, None, &mut merger).map(|_| merger)
     })?;
-    Ok(merger.finish(key.map(|key| (key, &proc))))
+    let tell = |ticks| high_water.raise(ticks);
+    Ok(merger.finish(key.map(|key| (key, proc)), tell))
 }

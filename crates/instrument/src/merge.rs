@@ -16,6 +16,7 @@ use crate::record::{self, FamilyKey, Record, RecordKind};
 use crate::series::Series;
 use crate::snapshot::Sink;
 use crate::sum::FamilySum;
+use crate::told;
 use crate::worker;
 
 mod files;
@@ -38,6 +39,8 @@ pub(crate) struct Merger {
     dead: Vec<ProcessId>,
     /// Processes that ever belonged to the group.
     n_started: u64,
+    /// The most ticks of processor time that anybody told of the group.
+    told_ticks: u64,
     n_series: usize,
     /// Cells that may still be made. No group has more of them than it has words, but for
     /// histograms of one name whose buckets differ: each series gets the buckets of all.
@@ -52,6 +55,7 @@ pub(crate) struct Merger {
 impl Sink for Merger {
     fn archive(&mut self, words: &[u64]) {
         self.n_started = self.n_started.saturating_add(archive::n_folded(words));
+        self.note_told(words);
         self.add_files(archive::identity().process, false, &[words]);
     }
 
@@ -81,6 +85,7 @@ impl Merger {
             workers: Vec::new(),
             dead: Vec::new(),
             n_started: 0,
+            told_ticks: 0,
             n_series: 0,
             is_full: false,
             cells_left: usize::try_from(limits.bytes_max / 8).unwrap_or(usize::MAX),
@@ -113,6 +118,7 @@ impl Merger {
     pub(crate) fn add_process(&mut self, process: ProcessId, is_live: bool, files: &[&[u64]]) {
         self.n_started = self.n_started.saturating_add(1);
         let words = files.first().copied().unwrap_or_default();
+        self.note_told(words);
         if !words.is_empty() {
             let word = |word: usize| words.get(word).copied().unwrap_or_default() as f64;
             let n_unshared = if is_live {
@@ -130,6 +136,15 @@ impl Merger {
             self.dead.push(process);
         }
         self.add_files(process, is_live, files);
+    }
+
+    fn note_told(&mut self, header: &[u64]) {
+        let word = header.get(record::TOLD_WORD).copied().unwrap_or_default();
+        self.told_ticks = self.told_ticks.max(told::decode(word));
+    }
+
+    pub(crate) fn told_ticks(&self) -> u64 {
+        self.told_ticks
     }
 
     pub(crate) fn note_trouble(&mut self, n_unshared: f64, n_panics: f64) {
@@ -252,7 +267,14 @@ impl Merger {
     }
 
     /// The reading; with the group's own process metrics where `/proc` is at hand.
-    pub(crate) fn finish(mut self, group: Option<(GroupKey, &Proc)>) -> GroupReading {
+    ///
+    /// `tell` hears the ticks of processor time that nobody may tell less of from now on, and says
+    /// what is told.
+    pub(crate) fn finish(
+        mut self,
+        group: Option<(GroupKey, &Proc)>,
+        tell: impl FnOnce(u64) -> u64,
+    ) -> GroupReading {
         let is_many = 1 < self.n_started || matches!(self.registries, Registries::All { .. });
         let mut families: Vec<FamilyReading> = self
             .families
@@ -269,7 +291,9 @@ impl Merger {
                 dead: &self.dead,
                 n_started: self.n_started,
             };
-            families.extend(process_metrics::families(proc, &present));
+            let told = self.told_ticks;
+            let tell = |ticks: u64| tell(ticks.max(told));
+            families.extend(process_metrics::families(proc, &present, tell));
             families.extend(process_metrics::trouble(self.n_unshared, self.n_panics));
         }
         GroupReading {

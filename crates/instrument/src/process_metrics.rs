@@ -24,8 +24,13 @@ pub(crate) struct Present<'a> {
 /// Descriptors looked at in one process: listing more takes milliseconds.
 const FDS_MAX: usize = 1 << 20;
 
-pub(crate) fn families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
-    let mut families = proc_families(proc, present);
+/// `tell` says what is told of the group's ticks of processor time.
+pub(crate) fn families(
+    proc: &Proc,
+    present: &Present<'_>,
+    tell: impl FnOnce(u64) -> u64,
+) -> Vec<FamilyReading> {
+    let mut families = proc_families(proc, present, tell);
     families.push(gauge(
         "pyrometer_workers",
         "Live processes of the group that do its work: all but a master.",
@@ -69,7 +74,11 @@ fn n_workers(present: &Present<'_>) -> usize {
     }
 }
 
-fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
+fn proc_families(
+    proc: &Proc,
+    present: &Present<'_>,
+    tell: impl FnOnce(u64) -> u64,
+) -> Vec<FamilyReading> {
     let root = present.group.0;
     // The root belongs to the group also when it never loads the package (a gunicorn master
     // without preload does not).
@@ -77,6 +86,9 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
     if !ids.contains(&root) {
         ids.push(root);
     }
+    // Parents before their children: of one that ends meanwhile the ticks are then missing for
+    // this moment. The other way round they would count twice, and be taken back later.
+    ids.sort_unstable_by_key(|id| (id.start, id.pid));
     let stats = |ids: &[ProcessId]| -> Vec<(ProcessId, ProcStat)> {
         let stat = |id: &ProcessId| Some((*id, proc.stat(id.pid)?));
         let own = |(id, stat): &(ProcessId, ProcStat)| stat.start == id.start;
@@ -117,7 +129,7 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
     families.push(counter(
         "process_cpu_seconds",
         "Total user and system CPU time spent in seconds.",
-        cpu_ticks(present, &live, &dead) / ticks,
+        tell(cpu_ticks(present, &live, &dead)) as f64 / ticks,
     ));
     let fds: Vec<Option<(f64, f64)>> = live.iter().map(|(id, _)| open_fds(proc, id)).collect();
     families.extend(fd_families(&fds));
@@ -126,22 +138,19 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
 }
 
 /// Ticks of the living, and of those that ended: their parent got them when it waited for them
-/// (`cutime`, `cstime`), and until then they are zombies whose own ticks can still be read. So
-/// the sum never falls when a worker dies. A process that was always alone counts only itself,
-/// as prometheus_client does; in a group, other children that were waited for count too.
+/// (`cutime`, `cstime`), and until then they are zombies whose own entries can still be read. A
+/// process that was always alone counts only itself, as prometheus_client does; in a group, other
+/// children that were waited for count too.
 fn cpu_ticks(
     present: &Present<'_>,
     live: &[(ProcessId, ProcStat)],
     dead: &[(ProcessId, ProcStat)],
-) -> f64 {
+) -> u64 {
     let is_alone = present.n_started <= 1 && live.len() == 1;
-    let own: u64 = live
-        .iter()
-        .chain(dead)
-        .map(|(_, stat)| stat.cpu_ticks)
-        .sum();
-    let of_children: u64 = live.iter().map(|(_, stat)| stat.children_cpu_ticks).sum();
-    (if is_alone { own } else { own + of_children }) as f64
+    let all = live.iter().chain(dead).map(|(_, stat)| stat);
+    let own: u64 = all.clone().map(|stat| stat.cpu_ticks).sum();
+    let of_children: u64 = all.map(|stat| stat.children_cpu_ticks).sum();
+    if is_alone { own } else { own + of_children }
 }
 
 /// Of the process that is nearest to its limit: the first one to fail is what matters.

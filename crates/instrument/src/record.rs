@@ -44,6 +44,8 @@ pub(crate) const UNSHARED_WORD: usize = 8;
 pub(crate) const PANICS_WORD: usize = 9;
 /// Header word: the worker number of the process plus one; 0 where it has none.
 pub(crate) const WORKER_WORD: usize = 10;
+/// Header word: the most processor time that this process told of its group (`told.rs`).
+pub(crate) const TOLD_WORD: usize = 11;
 
 const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"prec");
 const RECORD_HEADER_WORDS: usize = 3;

@@ -67,7 +67,12 @@ impl Process {
         for series in &unshared {
             merger.add_unshared(process, series);
         }
-        merger.finish(group.map(|group| (group, &self.options.proc)))
+        let tell = |ticks| match others {
+            [] => self.lock().tell(ticks),
+            // A sum over several programs is nothing to hold any one of them to.
+            [_, ..] => ticks,
+        };
+        merger.finish(group.map(|group| (group, &self.options.proc)), tell)
     }
 
     /// The folders of this process's group and of others.
