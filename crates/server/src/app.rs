@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::judge::Judge;
+use crate::judge::{Judge, PackSources};
 use crate::query::QueryEngine;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::Targets;
@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) scrape_interval: Duration,
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
+    pub(crate) pack_sources: PackSources,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }

@@ -84,6 +84,13 @@ pub(crate) struct UpArgs {
     /// Do not judge by the curated packs, only by the rule files of the configuration.
     #[arg(long)]
     pub(crate) no_packs: bool,
+    /// A folder with packs of your own, one folder each; may stand several times. A pack named as
+    /// one of ours takes its place.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) packs: Vec<PathBuf>,
+    /// A file that tunes thresholds of packs and switches alerts off; read anew on a reload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overrides: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -115,6 +122,13 @@ enum CheckWhat {
     Rules {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Check folders with packs, and a file with overrides of them and of ours.
+    Packs {
+        #[arg(value_name = "FOLDER", required_unless_present = "overrides")]
+        folders: Vec<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        overrides: Option<PathBuf>,
     },
 }
 
@@ -189,6 +203,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Check {
             what: CheckWhat::Rules { files },
         } => check::rules(&files),
+        Command::Check {
+            what: CheckWhat::Packs { folders, overrides },
+        } => check::packs(folders, overrides),
         Command::Query {
             what:
                 QueryWhat::Instant {

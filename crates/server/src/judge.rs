@@ -8,6 +8,7 @@
 mod detections;
 mod group;
 mod load;
+mod packs;
 pub(crate) mod services;
 #[cfg(test)]
 pub(crate) mod world;
@@ -15,7 +16,7 @@ pub(crate) mod world;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use diagnosis::pack::{Pack, embedded};
+use diagnosis::pack::Pack;
 use diagnosis::rules::Alert;
 use model::Timestamp;
 use promql::{Cancel, EvalOptions};
@@ -26,6 +27,7 @@ use tracing::{error, warn};
 
 pub(crate) use self::detections::Detections;
 pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
+pub(crate) use self::packs::{LoadedPacks, PackSources, from_folder, load as load_packs};
 use crate::app::App;
 use crate::self_metrics::RuleGauges;
 
@@ -42,7 +44,7 @@ const DEADLINE_MIN: Duration = Duration::from_secs(10);
 /// The state of all rules. Shared by the evaluating tasks and the API.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    packs: Vec<Pack>,
+    packs: RwLock<Arc<Vec<Pack>>>,
     groups: RwLock<Vec<Arc<JudgedGroup>>>,
     detections: RwLock<Arc<Detections>>,
     /// The configuration was read anew.
@@ -51,21 +53,16 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn new() -> Self {
-        let load = |files| Pack::load(&files).expect("the packs' gate test loads each of them");
         Self {
-            packs: embedded().into_iter().map(load).collect(),
+            packs: RwLock::new(Arc::new(load_packs(&PackSources::default()).packs)),
             groups: RwLock::default(),
             detections: RwLock::default(),
             reloaded: Notify::new(),
         }
     }
 
-    pub(crate) fn packs(&self) -> &[Pack] {
-        &self.packs
-    }
-
-    pub(crate) fn pack(&self, id: &str) -> Option<&Pack> {
-        self.packs.iter().find(|pack| pack.id == id)
+    pub(crate) fn packs(&self) -> Arc<Vec<Pack>> {
+        Arc::clone(&self.packs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The groups that are judged: those of packs only once they were detected.
@@ -165,7 +162,12 @@ impl Judge {
             error!(file = %problem.file.display(), %problem.reason, "rule file cannot be used");
         }
         if app.settings.packs {
-            loaded.groups.extend(load::pack_groups(&self.packs));
+            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources);
+            for problem in &problems {
+                error!(%problem, "a pack or an override cannot be used");
+            }
+            loaded.groups.extend(load::pack_groups(&packs));
+            *self.packs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
         }
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         let mut next: Vec<Arc<JudgedGroup>> = Vec::with_capacity(loaded.groups.len());
@@ -202,7 +204,10 @@ async fn detect_loop(app: Arc<App>, cancel: CancellationToken) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
             let now = judge.clock.now();
-            Detections::find(&judge.judge.packs, &groups, &judge.store.snapshot(), now)
+            let before = judge.judge.detections();
+            let snapshot = judge.store.snapshot();
+            Detections::find(&judge.judge.packs(), &groups, &snapshot, now)
+                .with_history(&before, &snapshot)
         });
         match found.await {
             Ok(found) => app.judge.take(found),

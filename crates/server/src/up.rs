@@ -31,7 +31,7 @@ use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
-use crate::judge::Judge;
+use crate::judge::{Judge, PackSources};
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };
@@ -332,6 +332,10 @@ fn settings(args: &UpArgs, data_dir: &Path) -> Settings {
         retention: args.retention,
         scrape_interval: args.scrape_interval,
         packs: !args.no_packs,
+        pack_sources: PackSources {
+            folders: args.packs.clone(),
+            overrides: args.overrides.clone(),
+        },
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -339,6 +343,8 @@ fn settings(args: &UpArgs, data_dir: &Path) -> Settings {
             ("listen", args.listen.to_string()),
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
+            ("overrides", path(args.overrides.as_ref())),
+            ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
             (
                 "runtime-dir",

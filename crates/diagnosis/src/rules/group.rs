@@ -260,6 +260,7 @@ fn ended(labels: impl Iterator<Item = Labels>) -> Vec<(Labels, f64)> {
 fn is_of(key: &AlertKey, rule: &Rule) -> bool {
     rule.alerting()
         .is_some_and(|alerting| key.get("alertname") == Some(&alerting.name))
+        && rule.judged.has(key)
         && rule.labels.iter().all(|(name, value)| {
             name == "alertname"
                 || value.contains("{{")
@@ -367,6 +368,9 @@ impl AlertScope<'_> {
         let mut alerts = BTreeMap::new();
         for (labels, value) in series {
             let labels = labels.without_metric_name();
+            if !self.rule.judged.has(&labels) {
+                continue;
+            }
             let data = TemplateData {
                 labels: &labels,
                 external_labels: self.external_labels,

@@ -43,7 +43,7 @@ fn a_restart_goes_on_with_alerts_and_ends_what_is_over() {
     assert_eq!(before.len(), 1, "{before:?}");
     let own = |group: &&Arc<JudgedGroup>| group.pack.as_deref() == Some("flask");
     let old = world.groups.iter().find(own).unwrap();
-    let loaded = load::pack_groups(&world.judge.packs).into_iter();
+    let loaded = load::pack_groups(&world.judge.packs()).into_iter();
     let loaded = loaded
         .into_iter()
         .find(|g| g.pack.as_deref() == Some("flask"))

@@ -114,7 +114,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let store = Store::in_memory();
         let judge = Judge::new();
-        let mut loaded = load::pack_groups(&judge.packs);
+        let mut loaded = load::pack_groups(&judge.packs());
         loaded.push(load::LoadedGroup {
             file: "rules/own.yml".to_owned(),
             pack: None,
@@ -137,7 +137,7 @@ impl World {
                     .for_each(|g| g.evaluate(&store, at, &EvalOptions::default()));
             }
         }
-        let detections = Detections::find(&judge.packs, &groups, &store.snapshot(), NOW);
+        let detections = Detections::find(&judge.packs(), &groups, &store.snapshot(), NOW);
         Self {
             store,
             judge,

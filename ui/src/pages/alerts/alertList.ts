@@ -65,5 +65,8 @@ export function healthText(rule: Rule): string | null {
   if (isAlerting(rule) && rule.notEvaluable !== undefined) {
     return `Says nothing yet: ${rule.notEvaluable}`;
   }
+  if (isAlerting(rule) && rule.needsDataUntil !== undefined) {
+    return `Needs data until ${rule.needsDataUntil}`;
+  }
   return null;
 }
