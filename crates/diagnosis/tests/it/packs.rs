@@ -220,7 +220,10 @@ fn every_metric_is_in_a_fixture_and_where_it_is_not_the_pack_says_why() {
                 let has = |fixture: &Fixture| fixture.has(&metric);
                 let exported = fixtures.iter().any(has);
                 let excused = pack.absence_reason(&metric).is_some();
-                assert!(exported || excused, "{name} names {metric}, which nothing exports");
+                assert!(
+                    exported || excused,
+                    "{name} names {metric}, which nothing exports"
+                );
                 let missing = fixtures.iter().find(|fixture| !has(fixture) && !excused);
                 let missing = missing.map(|fixture| &fixture.path);
                 assert_eq!(missing, None, "{name} names {metric}, which is not there");
