@@ -14,6 +14,8 @@ export type Detection = {
   title: string;
   why: string;
   variants: Record<string, string>;
+  /** `reference`: the pack was not tried with the software itself. */
+  verified: 'real' | 'reference';
 };
 
 export type PanelQuery = { expr: string; legend: string; instant: boolean };

@@ -62,10 +62,15 @@ pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
             None
         }
     };
-    let parameters = pack.as_ref().map_or(&[][..], |pack| &pack.parameters);
-    let values = ParameterValues::defaults(parameters);
+    let parameters = pack.as_ref().map(|pack| &pack.parameters[..]);
+    let values = ParameterValues::defaults(parameters.unwrap_or_default());
+    // A pack.yaml that cannot be read must not make every `$name` of the rules a mistake too.
+    let fill = |text: &str| match parameters {
+        Some(_) => values.fill(text),
+        None => places::fill(text, |name| (!name.is_empty()).then_some("1")),
+    };
     let mut rules_of = |file: &'static str| {
-        let read = |text| parse_rule_file_with(text, &|text| values.fill(text));
+        let read = |text| parse_rule_file_with(text, &fill);
         let groups = files.text(file).map_or(Ok(Vec::new()), read);
         groups.unwrap_or_else(|found| problems.report(file, found))
     };

@@ -212,6 +212,12 @@ fn a_pack_says_what_is_wrong_with_its_parameters() {
     check("value: $age_max", "value: high", "\"value\" is \"high\"");
     check("tier: 1", "tier: 4", "1, 2 or 3");
     check("verified: real", "verified: maybe", "real or reference");
+    let problems = load(&PACK.replace("layer: exporter", "layer: top"), ALERTS).unwrap_err();
+    assert_eq!(
+        problems.len(),
+        1,
+        "one mistake brings no others: {problems:?}"
+    );
     let unused = ALERTS.replace("$age_max", "600");
     let problems = load(PACK, &unused).unwrap_err();
     assert!(

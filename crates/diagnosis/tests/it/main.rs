@@ -6,5 +6,9 @@
     reason = "clippy's leave for tests does not reach the functions that tests share"
 )]
 
+mod fixture;
+mod library;
+mod mutants;
 mod packs;
 mod promtool;
+mod scenario;

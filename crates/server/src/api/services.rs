@@ -111,6 +111,8 @@ struct DetectionJson<'a> {
     title: &'a str,
     why: &'a str,
     variants: &'a BTreeMap<String, String>,
+    /// `real`, or `reference` where the pack was not tried with the software itself.
+    verified: &'static str,
 }
 
 #[derive(Serialize)]
@@ -326,6 +328,7 @@ pub(crate) fn service_answer(
         title: &pack.title,
         why: &detection.why,
         variants: &detection.variants,
+        verified: pack.verified.name(),
     });
     success(&ServiceDetailJson {
         service: service_json(report),

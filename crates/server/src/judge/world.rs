@@ -102,6 +102,9 @@ const SERVICES: [(&str, &[Exposed]); 6] = [
     ("mailer", MAILER),
 ];
 
+/// The packs that the services show; the golden files do not grow with the library.
+const PACKS: [&str; 3] = ["flask", "python", "target"];
+
 /// Ten minutes of all services, judged every 15 seconds.
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -115,6 +118,7 @@ impl World {
         let store = Store::in_memory();
         let judge = Judge::new();
         let mut loaded = load::pack_groups(&judge.packs());
+        loaded.retain(|group| PACKS.contains(&group.pack.as_deref().unwrap_or_default()));
         loaded.push(load::LoadedGroup {
             file: "rules/own.yml".to_owned(),
             pack: None,

@@ -147,8 +147,8 @@ fn check_finds_problems_in_configurations_and_rules() {
 #[test]
 fn check_tells_what_is_wrong_with_own_packs_and_overrides() {
     let home = Home::new();
-    let packs = home.write("packs/.keep", "");
-    let packs = packs.parent().expect("the folder of the file").to_owned();
+    let packs = home.path("packs");
+    std::fs::create_dir(&packs).unwrap();
     let overrides = home.write(
         "overrides.yml",
         "overrides:\n  - { pack: flask, alert: FlaskPathCardinality, off: true }\n",
@@ -166,6 +166,11 @@ fn check_tells_what_is_wrong_with_own_packs_and_overrides() {
         text.contains("0 of yours") && text.contains("1 alert switched off"),
         "{text}"
     );
+    std::fs::create_dir(packs.join("mine")).unwrap();
+    home.write("packs/mine/pack.yaml", OWN_PACK);
+    let (code, text) = check();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("1 of yours"), "{text}");
     home.write("packs/mine/pack.yaml", "id: mine\n");
     home.write(
         "overrides.yml",
@@ -181,3 +186,7 @@ fn check_tells_what_is_wrong_with_own_packs_and_overrides() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+const OWN_PACK: &str = "{ apiVersion: pack/v1, id: mine, title: Mine, version: 1,
+  licence: Apache-2.0, provenance: [own scrape], tier: 3, verified: real, layer: exporter,
+  detect: { any: [{ metric: mine_up }] } }";

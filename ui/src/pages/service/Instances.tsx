@@ -81,7 +81,7 @@ export function Detections({ detections }: { detections: Detection[] }) {
     <section class="detections">
       <h2>How this was recognised</h2>
       <ul>
-        {detections.map(({ pack, title, why, variants }) => (
+        {detections.map(({ pack, title, why, variants, verified }) => (
           <li key={pack}>
             <strong>{title}</strong> <span class="dim">by</span> <code>{why}</code>
             {Object.keys(variants).length > 0 && (
@@ -91,6 +91,12 @@ export function Detections({ detections }: { detections: Detection[] }) {
                 {Object.entries(variants)
                   .map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`)
                   .join(', ')}
+              </span>
+            )}
+            {verified === 'reference' && (
+              <span class="dim small">
+                {' '}
+                (written from its documentation, not yet tried with the software itself)
               </span>
             )}
           </li>
