@@ -96,7 +96,7 @@ fn the_route_label_is_the_one_the_exporter_was_told_to_use() {
 fn a_process_of_another_language_is_no_python() {
     check_detected(
         "up\nprocess_open_fds\ngo_info{version=\"go1.19\"}",
-        "target: up",
+        "go: go_info{version=\"go1.19\"}\ntarget: up",
     );
     check_detected("http_request_duration_seconds_count{path=\"/\"}", "");
 }
