@@ -1,8 +1,9 @@
-//! What the measurements mean: packs, rule groups, alerts, KPIs.
+//! What the measurements mean: packs, rule groups, alerts, KPIs, and who is told of them.
 //!
 //! Pure: the results of queries and `now` go in, samples and transitions come out. No clock, no
 //! disk, no network.
 
+pub mod notify;
 pub mod pack;
 mod places;
 mod reader;

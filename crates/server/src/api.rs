@@ -1,12 +1,15 @@
 //! The HTTP API (docs/api.md): Prometheus's, and what the web UI needs besides.
 
+mod alertmanager;
 mod answer;
 mod dashboards;
+mod notifications;
 mod params;
 mod query;
 mod rules;
 mod series;
 mod services;
+mod silence_page;
 mod status;
 mod targets;
 mod time;
@@ -23,6 +26,7 @@ use axum::routing::{get, post};
 
 use self::answer::ApiError;
 pub(crate) use self::params::parse_time;
+pub(crate) use self::time::format_rfc3339;
 use crate::app::App;
 use crate::ui;
 
@@ -62,10 +66,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/status/tsdb", get(status::tsdb))
         .merge(rules::router())
         .merge(services::router())
+        .merge(notifications::router())
         .merge(dashboards::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)
+        .nest("/api/v2", alertmanager::router())
+        .route(
+            "/silences/new",
+            get(silence_page::form).post(silence_page::make),
+        )
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::ready))
         .route("/-/reload", post(status::reload).put(status::reload))

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::judge::{Judge, PackSources};
+use crate::notify::Notifier;
 use crate::query::QueryEngine;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::Targets;
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) targets: Arc<Targets>,
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
+    pub(crate) notifier: Arc<Notifier>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
     pub(crate) settings: Settings,
@@ -62,6 +64,7 @@ impl App {
         store: Store,
         targets: Arc<Targets>,
         config: Arc<Config>,
+        notifier: Notifier,
         clock: Clock,
         metrics: Arc<SelfMetrics>,
         settings: Settings,
@@ -72,6 +75,7 @@ impl App {
             store,
             targets,
             judge: Judge::new(),
+            notifier: Arc::new(notifier),
             clock,
             metrics,
             settings,

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod dashboards;
 mod export;
+mod notify;
 mod query;
 mod run;
 mod style;
@@ -63,6 +64,11 @@ enum Command {
         #[command(subcommand)]
         what: QueryWhat,
     },
+    /// Who is told of alerts.
+    Notify {
+        #[command(subcommand)]
+        what: NotifyWhat,
+    },
     /// List what a running server scrapes.
     Targets(TargetsArgs),
     /// Print the version.
@@ -78,6 +84,10 @@ pub(crate) struct UpArgs {
     /// Refuse a configuration that holds sections this server ignores.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Alertmanager's configuration file: who is told of alerts, and when. Without it alerts show
+    /// in the UI only.
+    #[arg(long, value_name = "FILE", env = "PYROMETER_NOTIFICATIONS")]
+    pub(crate) notifications: Option<PathBuf>,
     /// Where the API and the web UI answer.
     #[arg(
         long,
@@ -146,6 +156,14 @@ enum CheckWhat {
         #[arg(long)]
         strict: bool,
     },
+    /// Check notification files (Alertmanager's configuration).
+    Notifications {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Parts this server ignores are problems too.
+        #[arg(long)]
+        strict: bool,
+    },
     /// Check rule files.
     Rules {
         #[arg(required = true, value_name = "FILE")]
@@ -175,6 +193,17 @@ enum ExportWhat {
         /// Only this pack; may stand several times.
         #[arg(long, value_name = "ID")]
         pack: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum NotifyWhat {
+    /// Send a marked test alert to a receiver of a running server, in every way it has.
+    Test {
+        /// As the notification file calls it.
+        receiver: String,
+        #[command(flatten)]
+        server: ServerArgs,
     },
 }
 
@@ -249,6 +278,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Check {
             what: CheckWhat::Rules { files },
         } => check::rules(&files),
+        Command::Check {
+            what: CheckWhat::Notifications { files, strict },
+        } => check::notifications(&files, strict),
+        Command::Notify {
+            what: NotifyWhat::Test { receiver, server },
+        } => notify::test(&server, &receiver),
         Command::Check {
             what: CheckWhat::Packs { folders, overrides },
         } => check::packs(folders, overrides),

@@ -4,6 +4,7 @@
 //! door from there to a configuration that can run. What Prometheus knows and we do not is ignored
 //! with a word about it; what nobody knows is an error.
 
+mod alerting;
 mod auth;
 mod glob;
 mod problem;
@@ -21,14 +22,16 @@ use std::time::Duration;
 use diagnosis::yaml::{self, NODES_MAX, Node};
 use model::Labels;
 
-pub(crate) use auth::{Auth, Given, Tls};
+pub(crate) use alerting::{AlertingConfig, AlertmanagerConfig};
+pub(crate) use auth::{Auth, Given, Tls, read_auth, read_given, read_tls};
 pub(crate) use glob::expand_pattern;
 pub(crate) use problem::{Problem, Problems, Severity};
+pub(crate) use render::render_masked_also;
 pub(crate) use scrape::{
     FileDiscovery, JobConfig, ScrapeLimits, StaticGroup, check_address, read_target_group,
 };
 pub(crate) use secret::Secret;
-use section::Section;
+pub(crate) use section::Section;
 
 /// Prometheus's defaults for a file that names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -47,6 +50,8 @@ pub(crate) struct Config {
     /// Patterns with `*` in the last parts; relative ones are already joined to the file's folder.
     pub(crate) rule_files: Vec<PathBuf>,
     pub(crate) jobs: Vec<Arc<JobConfig>>,
+    /// Where alerts are forwarded to.
+    pub(crate) alerting: AlertingConfig,
     /// The file with its secrets masked, as `status/config` shows it.
     pub(crate) shown: String,
 }
@@ -79,6 +84,7 @@ impl Config {
             external_labels: Labels::empty(),
             rule_files: Vec::new(),
             jobs: Vec::new(),
+            alerting: AlertingConfig::default(),
             shown: String::new(),
         }
     }
@@ -157,8 +163,10 @@ impl Config {
             }
             jobs.push((node.line, Arc::new(job)));
         }
+        let alerting = alerting::read_alerting(file.take("alerting"), folder, problems);
         file.finish(problems);
         Some(Self {
+            alerting,
             scrape_interval: defaults.interval,
             evaluation_interval: defaults.evaluation_interval,
             external_labels: defaults.external_labels,

@@ -77,7 +77,6 @@ impl Judge {
     ///
     /// When the listener is slow the evaluation does not wait: its alerts are dropped and come
     /// again after the resend delay. A second listener takes the place of the first.
-    #[allow(dead_code, reason = "whoever delivers alerts calls it")]
     pub(crate) fn listen(&self) -> mpsc::Receiver<Vec<PostableAlert>> {
         let (sender, receiver) = mpsc::channel(POSTABLE_MAX);
         *self

@@ -2,7 +2,7 @@
 //!
 //! The only crate with tokio, HTTP and a clock. Reading order: what is typed ([`cli`]), what runs
 //! ([`up`]), what is shared ([`app`]); then the way of the data: [`config`], [`discovery`],
-//! [`scrape`], [`query`], [`judge`], [`api`], [`ui`].
+//! [`scrape`], [`query`], [`judge`], [`notify`], [`api`], [`ui`].
 
 mod api;
 mod app;
@@ -13,6 +13,7 @@ mod discovery;
 mod exchange;
 mod judge;
 mod metadata;
+mod notify;
 mod query;
 mod relabel;
 mod scrape;

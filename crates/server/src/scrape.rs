@@ -11,6 +11,7 @@ mod target_loop;
 mod tls;
 
 pub(crate) use digest::Digest;
-pub(crate) use fetch::Fetcher;
+pub(crate) use fetch::{Fetcher, authorization_of, reveal, root_cause_of};
 pub(crate) use pools::{PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Sighting};
 pub(crate) use target_loop::{Scraper, error_chain};
+pub(crate) use tls::{TlsError, tls_client};

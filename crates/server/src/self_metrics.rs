@@ -1,5 +1,6 @@
 //! What the server counts of itself, shown at `/metrics`.
 
+mod notify;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use model::{Timestamp, format_float};
 use store::{Appended, Stats};
 
 pub(crate) use self::rules::{GroupGauges, RuleGauges};
+use crate::notify::NotifyGauges;
 use crate::scrape::Digest;
 
 /// Counters of the whole process. Relaxed everywhere: each number stands for itself.
@@ -54,6 +56,7 @@ pub(crate) struct Gauges {
     pub(crate) targets: usize,
     pub(crate) queries_running: usize,
     pub(crate) rules: RuleGauges,
+    pub(crate) notify: NotifyGauges,
     pub(crate) started: Timestamp,
 }
 
@@ -130,6 +133,7 @@ impl SelfMetrics {
             "How long the evaluation of a rule took.",
             &self.rule_seconds,
         );
+        notify::render_notify(&mut page, &gauges.notify);
         render_process(&mut page, gauges.started);
         page.text
     }
@@ -421,6 +425,7 @@ mod tests {
         metrics.queried(Duration::from_millis(7));
         metrics.queried(Duration::from_secs(100));
         let gauges = Gauges {
+            notify: NotifyGauges::default(),
             store: Stats::default(),
             targets_up: 1,
             targets: 2,

@@ -4,6 +4,7 @@
 //! refused before anything is written. Order of the end: no new requests, no more scrapes, no
 //! more judging, and the store last, so that what was scraped is on disk.
 
+mod notify;
 mod paths;
 mod serve;
 mod signals;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::notify::{load_notify, open_notifier, tell_receivers};
 use self::serve::serve;
 use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
@@ -32,6 +34,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::judge::{Judge, PackSources};
+use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };
@@ -53,6 +56,12 @@ pub(crate) enum Event {
         path: PathBuf,
         jobs: usize,
         ignored: usize,
+    },
+    /// `ways`: in how many ways somebody is told, all receivers together.
+    Receivers {
+        path: Option<PathBuf>,
+        ways: usize,
+        alertmanagers: usize,
     },
     Reloaded {
         error: Option<String>,
@@ -76,6 +85,10 @@ pub(crate) const EVENTS_MAX: usize = 64;
 pub(crate) enum UpError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Notify(#[from] NotifyConfigError),
+    #[error("cannot keep what is to be told in the data folder (--data-dir)")]
+    Outbox(#[from] OutboxError),
     #[error(
         "--listen {0} can be reached by others and nobody has to log in; listen on 127.0.0.1, or \
          add --insecure-no-auth if the network is yours"
@@ -124,6 +137,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(3);
 pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(), UpError> {
     let mut signals = Signals::new()?;
     let (config, ignored) = load_config(&args).await?;
+    let notify_config = load_notify(&args).await?;
     let listener = bind(&args).await?;
     let data_dir = paths::data_dir(args.data_dir.as_deref()).ok_or(UpError::NoHome)?;
     let clock = Clock;
@@ -134,13 +148,17 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let metrics = Arc::new(SelfMetrics::default());
     metrics.config_read(true, clock.now());
     let (reload_requests, reloads) = mpsc::channel(RELOAD_REQUESTS_MAX);
+    let settings = settings(&args, address, &data_dir);
+    let notifier = open_notifier(&settings, notify_config, &config, clock).await?;
+    tell_receivers(&events, &args, &notifier).await;
     let app = Arc::new(App::new(
         store.clone(),
         Arc::new(Targets::default()),
         Arc::new(config),
+        notifier,
         clock,
         metrics,
-        settings(&args, address, &data_dir),
+        settings,
         reload_requests,
     ));
     send(&events, Event::Listening { address }).await;
@@ -165,6 +183,9 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
         cancel.clone(),
     ));
     tasks.spawn(pools(&app, &args, runtime_dirs, &events).run(new_configs, cancel.clone()));
+    // Before the first evaluation, so that somebody listens.
+    let postable = app.judge.listen();
+    tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
@@ -347,6 +368,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("listen", args.listen.to_string()),
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
+            ("notifications", path(args.notifications.as_ref())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
@@ -405,11 +427,23 @@ async fn reload_loop(
     cancel: CancellationToken,
 ) {
     while let Some(Some(answer)) = cancel.run_until_cancelled(requests.recv()).await {
-        let result = load_config(&args).await;
+        let result = match load_config(&args).await {
+            Ok((config, _)) => load_notify(&args)
+                .await
+                .map(|n| (config, n))
+                .map_err(UpError::from),
+            Err(error) => Err(error),
+        };
         app.metrics.config_read(result.is_ok(), app.clock.now());
         let result = match result {
-            Ok((config, _)) => {
+            Ok((config, notify_config)) => {
                 let config = Arc::new(config);
+                let (notifier, now) = (Arc::clone(&app.notifier), app.clock.now());
+                let forward = Forward::new(&config.alerting);
+                let reload = move || notifier.reload(notify_config, forward, now);
+                if let Err(panicked) = tokio::task::spawn_blocking(reload).await {
+                    warn!(%panicked, "the receivers were not read anew");
+                }
                 app.set_config(Arc::clone(&config));
                 drop(configs.send(config).await);
                 app.judge.reload();

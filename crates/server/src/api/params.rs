@@ -52,6 +52,12 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All names and values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.0
             .iter()

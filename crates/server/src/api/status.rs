@@ -212,7 +212,7 @@ pub(super) async fn reload(State(app): State<Arc<App>>, headers: HeaderMap) -> R
 }
 
 /// A page of another site must not act in the name of whoever has it open.
-fn is_cross_origin(headers: &HeaderMap) -> bool {
+pub(super) fn is_cross_origin(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(header::ORIGIN) {
         None => false,
@@ -230,7 +230,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         .iter()
         .filter(|target| target.status().health == Health::Up)
         .count();
+    let (notifier, now) = (Arc::clone(&app.notifier), app.clock.now());
+    let notify = tokio::task::spawn_blocking(move || notifier.gauges(now)).await;
     let gauges = Gauges {
+        notify: notify.unwrap_or_default(),
         store: app.store.stats(),
         targets_up: up,
         targets: targets.len(),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::style::{Style, clean, complain, counted, print};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
 use crate::judge::{PackSources, from_folder, load_packs};
+use crate::notify::{NotifyConfig, NotifyConfigError};
 use crate::scrape::error_chain;
 
 /// Failed is a file with problems, unreadable one that could not be looked at.
@@ -32,6 +33,49 @@ pub(super) fn configs(files: &[PathBuf], strict: bool) -> ExitCode {
 
 pub(super) fn rules(files: &[PathBuf]) -> ExitCode {
     worst(files.iter().map(|path| rule_file(path)))
+}
+
+pub(super) fn notifications(files: &[PathBuf], strict: bool) -> ExitCode {
+    worst(files.iter().map(|path| notification_file(path, strict)))
+}
+
+fn notification_file(path: &Path, strict: bool) -> Verdict {
+    let (config, ignored) = match NotifyConfig::load(path, strict) {
+        Ok(loaded) => loaded,
+        Err(error @ NotifyConfigError::Io { .. }) => {
+            complain(&error_chain(&error));
+            return Verdict::Unreadable;
+        }
+        Err(NotifyConfigError::Invalid { path, problems }) => {
+            tell_failed(&path, problems.len());
+            for problem in problems {
+                print(&format!("  {}\n", clean(&problem.to_string())));
+            }
+            return Verdict::Failed;
+        }
+    };
+    print(&format!(
+        "{} {}: {}, {}, {}\n",
+        Style::of_stdout().good("ok"),
+        path.display(),
+        counted(config.policy.tree.ids().count(), "route"),
+        counted(config.receivers.len(), "receiver"),
+        counted(config.policy.inhibitions.len(), "inhibit rule"),
+    ));
+    for problem in ignored {
+        print(&format!("  {}\n", clean(&problem.to_string())));
+    }
+    for receiver in config
+        .receivers
+        .iter()
+        .filter(|receiver| receiver.integrations.is_empty())
+    {
+        print(&format!(
+            "  receiver {:?} tells nobody\n",
+            clean(&receiver.name)
+        ));
+    }
+    Verdict::Good
 }
 
 /// All packs as `up` would load them; what it could not use is told.

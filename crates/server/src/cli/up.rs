@@ -1,6 +1,7 @@
 //! `pyrometer up`: starts the server and tells on the terminal what happens.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::sync::mpsc;
@@ -96,6 +97,11 @@ fn line(event: &Event, style: Style) -> String {
                 ),
             )
         }
+        Event::Receivers {
+            path,
+            ways,
+            alertmanagers,
+        } => receivers_line(path.as_deref(), *ways, *alertmanagers, style),
         Event::Reloaded { error: None } => (style.good("✓"), "config read anew".to_owned()),
         Event::Reloaded { error: Some(error) } => (
             style.bad("✗"),
@@ -112,6 +118,35 @@ fn line(event: &Event, style: Style) -> String {
     };
     let lines: Vec<String> = text.lines().map(clean).collect();
     format!("  {mark} {}\n", lines.join("\n    "))
+}
+
+/// Alerts that nobody is told of are worth a word, too.
+fn receivers_line(
+    path: Option<&Path>,
+    ways: usize,
+    alertmanagers: usize,
+    style: Style,
+) -> (String, String) {
+    let mut told = Vec::new();
+    if let Some(path) = path {
+        told.push(format!(
+            "{} ({})",
+            path.display(),
+            counted(ways, "way to tell")
+        ));
+    }
+    if alertmanagers > 0 {
+        told.push(counted(alertmanagers, "Alertmanager"));
+    }
+    if told.is_empty() {
+        let text =
+            "alerts show in the UI only, nobody is told; name receivers with --notifications";
+        return (style.dim("…"), text.to_owned());
+    }
+    (
+        style.good("✓"),
+        format!("alerts go to {}", told.join(" and ")),
+    )
 }
 
 fn sighting_line(sighting: &Sighting, style: Style) -> (String, String) {

@@ -29,7 +29,7 @@ pub(crate) struct Tls {
     pub(crate) insecure_skip_verify: bool,
 }
 
-pub(super) fn read_auth(
+pub(crate) fn read_auth(
     job: &mut Section<'_>,
     folder: &Path,
     problems: &mut Problems,
@@ -94,7 +94,7 @@ pub(super) fn read_auth(
 }
 
 /// A secret that stands in `here` or in the file named by `file`.
-fn read_given(
+pub(crate) fn read_given(
     section: &mut Section<'_>,
     here: &'static str,
     file: &'static str,
@@ -114,11 +114,17 @@ fn read_given(
     secret.or(path)
 }
 
-pub(super) fn read_tls(job: &mut Section<'_>, folder: &Path, problems: &mut Problems) -> Tls {
-    let Some(node) = job.take("tls_config") else {
+/// `name` is the field: `tls_config` nearly everywhere.
+pub(crate) fn read_tls(
+    job: &mut Section<'_>,
+    name: &'static str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Tls {
+    let Some(node) = job.take(name) else {
         return Tls::default();
     };
-    let what = format!("tls_config of {}", job.what());
+    let what = format!("{name} of {}", job.what());
     let Some(mut section) = Section::open(node, what, TLS, problems) else {
         return Tls::default();
     };

@@ -7,8 +7,13 @@ use super::secret::MASK;
 /// The file as it was read, without comments and with `<secret>` for every secret, including
 /// those in sections we do not use.
 pub(crate) fn render_masked(root: &Node) -> String {
+    render_masked_also(root, &[])
+}
+
+/// With further names of fields that hold a secret in this file.
+pub(crate) fn render_masked_also(root: &Node, also: &[&str]) -> String {
     let mut out = String::new();
-    write_node(&mut out, root, 0, false);
+    write_node(&mut out, root, 0, false, also);
     out
 }
 
@@ -29,7 +34,7 @@ fn is_secret(name: &str) -> bool {
     holds && !name.ends_with("_file") && !name.ends_with("_url") && !name.ends_with("_ref")
 }
 
-fn write_node(out: &mut String, node: &Node, indent: usize, mask: bool) {
+fn write_node(out: &mut String, node: &Node, indent: usize, mask: bool, also: &[&str]) {
     match &node.value {
         Value::Null => out.push_str("null\n"),
         Value::Scalar(_) if mask => {
@@ -48,7 +53,7 @@ fn write_node(out: &mut String, node: &Node, indent: usize, mask: bool) {
                     pad(out, indent);
                 }
                 out.push_str("- ");
-                write_node(out, item, indent + 2, mask);
+                write_node(out, item, indent + 2, mask, also);
             }
         }
         Value::Map(fields) => {
@@ -58,7 +63,7 @@ fn write_node(out: &mut String, node: &Node, indent: usize, mask: bool) {
                 }
                 write_scalar(out, &field.name);
                 out.push(':');
-                let mask = mask || is_secret(&field.name);
+                let mask = mask || is_secret(&field.name) || also.contains(&field.name.as_str());
                 let nested = match &field.value.value {
                     Value::List(items) => !items.is_empty(),
                     Value::Map(fields) => !fields.is_empty(),
@@ -67,10 +72,10 @@ fn write_node(out: &mut String, node: &Node, indent: usize, mask: bool) {
                 if nested {
                     out.push('\n');
                     pad(out, indent + 2);
-                    write_node(out, &field.value, indent + 2, mask);
+                    write_node(out, &field.value, indent + 2, mask, also);
                 } else {
                     out.push(' ');
-                    write_node(out, &field.value, indent + 2, mask);
+                    write_node(out, &field.value, indent + 2, mask, also);
                 }
             }
         }

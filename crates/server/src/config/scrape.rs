@@ -168,7 +168,7 @@ impl JobConfig {
             follow_redirects: job.flag("follow_redirects", problems).unwrap_or(true),
             compression: job.flag("enable_compression", problems).unwrap_or(true),
             auth: read_auth(&mut job, folder, problems),
-            tls: read_tls(&mut job, folder, problems),
+            tls: read_tls(&mut job, "tls_config", folder, problems),
             limits: read_limits(&mut job, &defaults.limits, problems),
             static_groups: read_static(&mut job, !is_relabelled, problems),
             files: read_files(&mut job, folder, problems),

@@ -147,7 +147,7 @@ line 26: file \"targets.txt\" must end in .json, .yml or .yaml
 
 #[test]
 fn what_prometheus_knows_and_we_do_not_is_ignored_aloud() {
-    let text = "alerting: {alertmanagers: []}
+    let text = "alerting: {alertmanagers: [{dns_sd_configs: []}]}
 remote_write: [{url: 'http://x'}]
 scrape_configs:
 - job_name: k
@@ -157,13 +157,41 @@ scrape_configs:
     check_problems(
         text,
         "
-line 1: ignored: alerting of the configuration: alerts are not sent to an Alertmanager yet
+line 1: ignored: dns_sd_configs of an entry of alertmanagers: Alertmanagers are named in static_configs
 line 2: ignored: remote_write of the configuration: samples are not sent on
 line 5: ignored: kubernetes_sd_configs of job \"k\": targets are found by static_configs, file_sd_configs and announcements of local processes only
 line 6: ignored: cert_file of tls_config of job \"k\": scrapes send no client certificate
 ",
     );
     assert_eq!(valid(text).jobs.len(), 1);
+}
+
+#[test]
+fn alertmanagers_are_read_with_their_addresses() {
+    let text = "alerting:
+  alertmanagers:
+  - {scheme: https, path_prefix: /am/, timeout: 5s, static_configs: [{targets: ['a:9093', b]}]}
+";
+    check_problems(text, "");
+    let urls = valid(text).alerting.alertmanagers;
+    let urls: Vec<&str> = urls.iter().map(|one| one.url.as_str()).collect();
+    let expected = [
+        "https://a:9093/am/api/v2/alerts",
+        "https://b/am/api/v2/alerts",
+    ];
+    assert_eq!(urls, expected);
+    check_problems(
+        "alerting:
+  alertmanagers:
+  - {scheme: ftp, api_version: v1, static_configs: [{targets: ['http://a:1/x', 'u:p@a']}]}
+",
+        "
+line 3: \"http://a:1/x\" is no host:port of an Alertmanager
+line 3: \"u:p@a\" is no host:port of an Alertmanager
+line 3: api_version of an entry of alertmanagers: \"v1\" is not spoken; Alertmanager has had v2 since 0.16
+line 3: scheme of an entry of alertmanagers: \"ftp\" is neither http nor https
+",
+    );
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 /// Sections of the file Prometheus knows and we do not.
 pub(super) const FILE: &[(&str, &str)] = &[
-    ("alerting", "alerts are not sent to an Alertmanager yet"),
     ("remote_write", "samples are not sent on"),
     ("remote_read", "queries read this server's store only"),
     ("storage", "set retention with --retention"),

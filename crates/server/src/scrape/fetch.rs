@@ -128,7 +128,7 @@ impl Fetcher {
         timeout: Duration,
     ) -> Result<Fetched, FetchError> {
         let clients = self.clients(&job.tls)?;
-        let authorization = authorization(job).await?;
+        let authorization = authorization_of(job.auth.as_ref()).await?;
         let first: Uri = url.parse().map_err(|_| FetchError::Url(url.to_owned()))?;
         let mut uri = first.clone();
         for _ in 0..=REDIRECTS_MAX {
@@ -209,13 +209,16 @@ fn request(
         .map_err(|_| FetchError::Url(uri.to_string()))
 }
 
-async fn authorization(job: &Arc<JobConfig>) -> Result<Option<HeaderValue>, FetchError> {
-    let Some(auth) = &job.auth else {
+/// The header by which this server proves who it is.
+pub(crate) async fn authorization_of(
+    auth: Option<&Auth>,
+) -> Result<Option<HeaderValue>, FetchError> {
+    let Some(auth) = auth else {
         return Ok(None);
     };
     let text = match auth {
         Auth::Basic { username, password } => {
-            let password = secret(password).await?;
+            let password = reveal(password).await?;
             format!(
                 "Basic {}",
                 base64(format!("{username}:{}", password.reveal()).as_bytes())
@@ -225,7 +228,7 @@ async fn authorization(job: &Arc<JobConfig>) -> Result<Option<HeaderValue>, Fetc
             scheme,
             credentials,
         } => {
-            format!("{scheme} {}", secret(credentials).await?.reveal())
+            format!("{scheme} {}", reveal(credentials).await?.reveal())
         }
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| FetchError::CredentialText)?;
@@ -233,7 +236,8 @@ async fn authorization(job: &Arc<JobConfig>) -> Result<Option<HeaderValue>, Fetc
     Ok(Some(value))
 }
 
-async fn secret(given: &Given) -> Result<Secret, FetchError> {
+/// A secret of the configuration; its file is read anew each time, since it may rotate.
+pub(crate) async fn reveal(given: &Given) -> Result<Secret, FetchError> {
     match given {
         Given::Here(secret) => Ok(secret.clone()),
         Given::File(path) => {
@@ -442,6 +446,14 @@ fn connect_error(error: &(dyn Error + 'static), uri: &Uri) -> FetchError {
     match peer_error(error, target) {
         Some(error) => FetchError::Peer(error),
         None => FetchError::Connect(root_cause(error)),
+    }
+}
+
+/// Why a request to `target` failed, in words.
+pub(crate) fn root_cause_of(error: &(dyn Error + 'static), target: &str) -> String {
+    match peer_error(error, target) {
+        Some(error) => error.to_string(),
+        None => root_cause(error),
     }
 }
 

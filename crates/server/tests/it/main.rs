@@ -11,6 +11,7 @@ mod dashboards;
 mod durability;
 mod harness;
 mod hostile;
+mod notify;
 mod promtool;
 mod run;
 mod scraping;

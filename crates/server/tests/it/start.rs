@@ -99,11 +99,11 @@ fn a_broken_configuration_is_told_with_lines() {
         &mut home.up(&["--config", "/nowhere/p.yml"]),
         &["/nowhere/p.yml"],
     );
-    let ignored = home.write("i.yml", "alerting: {}\n");
+    let ignored = home.write("i.yml", "remote_write: []\n");
     let ignored = ignored.to_str().unwrap();
     check_refused(
         &mut home.up(&["--strict", "--config", ignored]),
-        &["line 1", "alerting"],
+        &["line 1", "remote_write"],
     );
 }
 
