@@ -1,6 +1,7 @@
 //! The HTTP API (docs/api.md): Prometheus's, and what the web UI needs besides.
 
 mod answer;
+mod packs;
 mod params;
 mod query;
 mod rules;
@@ -61,6 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/status/tsdb", get(status::tsdb))
         .merge(rules::router())
         .merge(services::router())
+        .merge(packs::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

@@ -465,4 +465,4 @@ fn panel_json<'a>(panel: &'a Panel, scope: &QueryScope<'_>) -> PanelJson<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
