@@ -1,6 +1,6 @@
-import type { Panel } from '../../api/service';
-import { CodeLine } from '../../parts/CodeLine';
-import { PromQL } from '../../parts/PromQL';
+import type { Panel } from '../api/service';
+import { CodeLine } from '../parts/CodeLine';
+import { PromQL } from '../parts/PromQL';
 
 /** What the panel shows in words, and the PromQL it comes from. */
 export function PanelQueries({ panel }: { panel: Panel }) {

@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
-import type { ServiceAlert } from '../../api/services';
-import { ColourBook } from '../../state/colours';
+import type { ServiceAlert } from '../api/services';
+import { ColourBook } from '../state/colours';
 import { Begins } from './dataBegin';
 
 /** What all panels of a page share. */
