@@ -76,6 +76,8 @@ function answer(url, response, mode) {
       return ok(answers.rules(mode));
     case '/api/v1/alerts':
       return ok(answers.alerts(mode));
+    case '/api/v1/packs':
+      return ok(answers.packs(mode));
     case '/api/v1/targets':
       return ok(answers.targets(mode));
     case '/api/v1/status/buildinfo':

@@ -36,6 +36,8 @@ export type AlertingRule = RuleCommon & {
   runbook?: string;
   /** What the rule waits for before it can say anything. */
   notEvaluable?: string;
+  /** RFC 3339: until then the past is too short that the rule compares with. */
+  needsDataUntil?: string;
 };
 
 export type RecordingRule = RuleCommon & { type: 'recording' };
@@ -46,6 +48,8 @@ export type RuleGroup = {
   file: string;
   /** Seconds. */
   interval: number;
+  /** Seconds that the last evaluation of all of them took. */
+  evaluationTime?: number;
   rules: Rule[];
 };
 

@@ -12,6 +12,7 @@ import { PanelQueries } from './PanelQueries';
 import { PanelTable } from './PanelTable';
 import { PageContext } from './pageContext';
 import { fetchPanel, type PanelData } from './panelData';
+import '../style/service.css';
 
 // Before the first layout: as wide as a third of a page is.
 const CHART_PX = 400;
@@ -22,7 +23,7 @@ const AXIS_PX = 80;
 export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
   const box = useRef<HTMLElement>(null);
   const seen = useSeen(box);
-  const { begins } = useContext(PageContext);
+  const { begins, explained = false } = useContext(PageContext);
   const asTable = useSignal(false);
   const asQuery = useSignal(false);
   const { startMs, endMs } = bounds();
@@ -74,7 +75,8 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
           </button>
         </div>
       </header>
-      {asQuery.value && <PanelQueries panel={panel} />}
+      {explained && panel.help && <p class="panel-help small dim">{panel.help}</p>}
+      {asQuery.value && <PanelQueries panel={panel} explained={explained} />}
       <Loadable
         remote={remote}
         again={again}

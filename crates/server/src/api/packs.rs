@@ -74,6 +74,8 @@ struct PackServiceJson<'a> {
     /// Instances of alerts, of those that are armed.
     firing: usize,
     pending: usize,
+    /// The gravest of those that fire, or else of those that are pending.
+    severity: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -293,7 +295,7 @@ fn evidence_json(evidence: &Evidence) -> EvidenceJson<'_> {
 
 fn service_json<'a>(
     library: &Library<'_>,
-    pack: &Pack,
+    pack: &'a Pack,
     job: &'a str,
     detection: &'a Detection,
 ) -> PackServiceJson<'a> {
@@ -306,7 +308,9 @@ fn service_json<'a>(
         not_evaluable: 0,
         firing: 0,
         pending: 0,
+        severity: None,
     };
+    let mut gravest = None;
     for (rule, alerting) in alerts_of(pack) {
         match library.coverage.standing(pack, rule, job) {
             Standing::Armed => json.armed += 1,
@@ -315,8 +319,25 @@ fn service_json<'a>(
         let (firing, pending) = library.raised(pack, &alerting.name, job);
         json.firing += firing;
         json.pending += pending;
+        if firing + pending > 0 {
+            let severity = rule.label("severity").unwrap_or_default();
+            let gravity = (firing > 0, gravity_of(severity));
+            if gravest.is_none_or(|(before, _)| gravity > before) {
+                gravest = Some((gravity, severity));
+            }
+        }
     }
+    json.severity = gravest.map(|(_, severity)| severity);
     json
+}
+
+/// Packs know three severities; `info` is the least.
+fn gravity_of(severity: &str) -> u8 {
+    match severity {
+        "critical" => 2,
+        "warning" => 1,
+        _ => 0,
+    }
 }
 
 fn alert_json<'a>(pack: &'a Pack, rule: &'a Rule, alerting: &'a Alerting) -> AlertJson<'a> {
