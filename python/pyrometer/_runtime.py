@@ -31,8 +31,9 @@ _is_started = False
 _SERVERS = frozenset(
     ("gunicorn", "uvicorn", "hypercorn", "waitress-serve", "granian", "daphne", "uwsgi", "mod_wsgi")
 )
-_APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# Compiled when a program is named, which many an import never asks for.
+_APPLICATION = r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?"
+_MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 def start() -> None:
@@ -83,14 +84,12 @@ def log_notice() -> None:
 
 
 def _announce() -> None:
-    import platform
-
     service, service_from = service_name()
     _core.announce(
         service=service,
         service_from=service_from,
         framework=_framework,
-        python_version=platform.python_version(),
+        python_version=python_version(),
         package_version=_core.__version__,
         version=_app_version,
         started=_STARTED,
@@ -123,9 +122,9 @@ def program_name(argv: list[str], main_module: Optional[str]) -> str:
         program = program.removesuffix(".py")
     arguments = argv[1:]
     if program in _SERVERS:
-        applications = [one for one in arguments if _APPLICATION.fullmatch(one)]
+        applications = [one for one in arguments if re.fullmatch(_APPLICATION, one)]
         # A module without a callable is the last argument, if it is not an option's value.
-        if not applications and arguments and _MODULE.fullmatch(arguments[-1]):
+        if not applications and arguments and re.fullmatch(_MODULE, arguments[-1]):
             if len(arguments) == 1 or not arguments[-2].startswith("-"):
                 applications = arguments[-1:]
         if applications:
@@ -157,18 +156,30 @@ def _start_interpreter_metrics() -> None:
         gc.callbacks.append(_core.GcCounters(stats))
 
 
+def python_version() -> str:
+    """As ``platform.python_version()``, which takes a descriptor to load."""
+    return sys.version.split()[0]
+
+
 def platform_labels() -> dict[str, str]:
     """Labels of ``python_info``."""
-    import platform
-
-    major, minor, patchlevel = platform.python_version_tuple()
+    version = python_version()
+    major, minor, patchlevel = (*version.split("."), "", "")[:3]
     return {
-        "version": platform.python_version(),
-        "implementation": platform.python_implementation(),
+        "version": version,
+        "implementation": _implementation(),
         "major": major,
         "minor": minor,
         "patchlevel": patchlevel,
     }
+
+
+def _implementation() -> str:
+    if sys.implementation.name == "cpython":
+        return "CPython"
+    import platform
+
+    return platform.python_implementation()
 
 
 if hasattr(os, "register_at_fork"):

@@ -67,6 +67,8 @@ class _AliasFinder(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Optional[ModuleSpec]:
         package, _, module = fullname.partition(".")
         if self._package == _CLIENT:
+            if not fullname.startswith(_CLIENT + "."):
+                return None
             package, module = _CLIENT, fullname.removeprefix(_CLIENT + ".")
         if package != self._package:
             return None
@@ -87,7 +89,8 @@ class _AliasFinder(MetaPathFinder):
 
 def mirror(package: str) -> None:
     """Lets ``import pyrometer.client.metrics`` and its like find what is beside ``client``."""
-    sys.meta_path.append(_AliasFinder(package, package))
+    # First: a module of a package here would be found, and loaded again, by the package's path.
+    sys.meta_path.insert(0, _AliasFinder(package, package))
 
 
 def install() -> bool:

@@ -37,4 +37,5 @@ def make_asgi_app(
             await send({"type": "http.response.start", "status": 200, "headers": pairs})
             await send({"type": "http.response.body", "body": output})
 
+    prometheus_app._is_exposition = True  # type: ignore[attr-defined]
     return prometheus_app

@@ -1,5 +1,5 @@
 """What `pyrometer run` does in each Python program: every application that a framework makes is
-given to ``pyrometer.init``.
+given to ``pyrometer.init``, and any other is measured by the server that takes it.
 
 A class is hooked when its module has been imported, so nothing is imported that the program does
 not import itself. Trouble is counted and logged once a kind; the program goes on.
@@ -13,7 +13,7 @@ import sys
 from typing import Any, Callable
 
 from . import _runtime, alias, outgoing, runtime
-from .instrumentation import init
+from .instrumentation import init, servers
 from .instrumentation.guard import trouble
 from .outgoing.patching import ImportHook
 from .run import ROOT_VARIABLE
@@ -47,8 +47,9 @@ def begin() -> None:
     alias.install()
     outgoing.instrument()
     runtime.prepare()
-    _hook = ImportHook(frozenset((*_CLASSES, *_FUNCTIONS, _AIO)), _imported)
+    _hook = ImportHook(frozenset((*_CLASSES, *_FUNCTIONS, _AIO, *servers.MODULES)), _imported)
     _hook.install()
+    servers.UwsgiHook(_give).install()
     # Others are services if they turn out to be: a program that the command starts to do its work
     # may be anything.
     if os.environ.get(ROOT_VARIABLE) == str(os.getpid()):
@@ -61,6 +62,8 @@ def _imported(name: str, module: Any) -> None:
             _hook_class(getattr(module, _CLASSES[name], None))
         elif name in _FUNCTIONS:
             _hook_function(module, _FUNCTIONS[name])
+        elif name in servers.MODULES:
+            servers.hook(name, module, _give)
         else:
             _hook_aio(module)
     except Exception:
@@ -120,6 +123,16 @@ def _hook_aio(module: Any) -> None:
 def _init(app: Any) -> Any:
     try:
         return _yielding(lambda: init(app))
+    except Exception:
+        trouble("run")
+        return app
+
+
+def _give(app: Any, interface: str) -> Any:
+    """The application that a server is to call."""
+    try:
+        registry = sys.modules[__package__].REGISTRY
+        return _yielding(lambda: servers.measure(app, interface, registry))
     except Exception:
         trouble("run")
         return app

@@ -8,11 +8,10 @@ signature; of a coroutine function the whole run counts, not the moment that mak
 from __future__ import annotations
 
 import functools
-from time import perf_counter
 from types import TracebackType
 from typing import Any, Callable, ContextManager, Literal, Optional, Type, TypeVar, Union, cast
 
-from ._core import Timer
+from ._core import Timer, monotonic
 
 __all__ = ("ExceptionCounter", "InprogressTracker", "Timer")
 
@@ -40,17 +39,17 @@ def _timed(timer: Timer, f: F) -> F:
     """The function with a timer around each call; calls may overlap."""
     import inspect
 
-    observe = timer._observer()
-    if observe is None or inspect.iscoroutinefunction(f):
+    observe_since = timer._observer()
+    if observe_since is None or inspect.iscoroutinefunction(f):
         return _decorate(f, cast(Callable[[], ContextManager[Any]], timer._new_timer))
 
     # Without an object for each call.
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        started = perf_counter()
+        started = monotonic()
         try:
             return f(*args, **kwargs)
         finally:
-            observe(perf_counter() - started)
+            observe_since(started)
 
     return _like(f, wrapped)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from . import _core, wrapper
+from . import _core
 from .compression import choose_coding
-from .metrics_core import Metric
 from .openmetrics import exposition as openmetrics
-from .registry import REGISTRY, CollectorRegistry, collect_in, read_group
+from .registry import REGISTRY
+from .registry_writer import write
 from .utils import parse_version
 
 if TYPE_CHECKING:
@@ -41,40 +41,7 @@ def generate_latest(registry: Any = REGISTRY, escaping: str = openmetrics.UNDERS
 
     A failure while a collector's metric is written is raised with the metric among its arguments.
     """
-    writer = _core.TextWriter(escaping, wrapper.use_created())
-    if type(registry) is CollectorRegistry and registry._number is not None:
-        _write_shared(writer, registry, registry._number)
-    else:
-        _write(writer, registry.collect())
-    return writer.finish()
-
-
-def _write_shared(writer: _core.TextWriter, registry: CollectorRegistry, number: int) -> None:
-    """Writes what is in shared memory without making Python objects of it."""
-    info, collectors = registry._contents()
-    if info is not None:
-        writer.metric(info)
-    reading = read_group()
-    for collector in collectors:
-        shared = getattr(collector, "_shared_families", None)
-        families = None if shared is None else shared()
-        if families is None or not all(reading.has(*family) for family in families):
-            # Also a metric that has no series anywhere: it shows its name.
-            _write(writer, collect_in(collector, reading))
-        else:
-            for family in families:
-                writer.family(reading, *family)
-    for name, *_ in registry._families_of_others(reading):
-        writer.family(reading, number, name)
-
-
-def _write(writer: _core.TextWriter, families: Iterable[Metric]) -> None:
-    for metric in families:
-        try:
-            writer.metric(metric)
-        except Exception as exception:
-            exception.args = (exception.args or ("",)) + (metric,)
-            raise
+    return write(registry, "text", escaping)
 
 
 def choose_encoder(accept_header: Optional[str]) -> tuple[Callable[[Any], bytes], str]:
@@ -181,6 +148,8 @@ def make_wsgi_app(
         start_response(status, headers)
         return [output]
 
+    # A server that has nothing else to answer is no service to be measured.
+    prometheus_app._is_exposition = True  # type: ignore[attr-defined]
     return prometheus_app
 
 

@@ -24,7 +24,7 @@ OLD_VARIABLE = VARIABLE.lower()
 OUTSIDE = 0x8000
 _GROUP_SUFFIX = ".pyrometer"
 # A process group: number and start of its root process.
-_GROUP = re.compile(r"(\d+)-\d+")
+_GROUP = r"(\d+)-\d+"
 # Programs that count for one sum; reading more of them would hold up a scrape.
 _GROUPS_MAX = 64
 
@@ -78,7 +78,7 @@ def _names(path: str) -> list[str]:
         for name in os.listdir(path)
         if name.endswith(_GROUP_SUFFIX)
     )
-    return sorted(name for name in names if _GROUP.fullmatch(name))
+    return sorted(name for name in names if re.fullmatch(_GROUP, name))
 
 
 def chosen_value_class() -> Any:

@@ -147,10 +147,12 @@ class ProcessCollector:
 
     def _collect_group(self, reading: _core.Reading) -> Iterable[Metric]:
         number = self._number
-        if number is None or not reading.has(number, "process_cpu_seconds"):
+        if number is None:
             return self.collect()
+        # Of the group's `/proc` nothing may be readable; what went wrong is told all the same.
+        own = [] if reading.has(number, "process_cpu_seconds") else list(self.collect())
         help_texts = {name: text for name, _, text, _ in reading.families(number)}
-        return [
+        return own + [
             shared_metric(reading, number, name, kind, help_texts[name])
             for name, kind in _OF_GROUP.items()
             if name in help_texts

@@ -16,6 +16,7 @@ from .openmetrics.exposition import (
     escape_label_name,
     escape_metric_name,
 )
+from .registry_writer import write
 from .samples import BucketSpan, Exemplar, NativeHistogram, Sample, Timestamp
 
 CONTENT_TYPE = (
@@ -44,15 +45,12 @@ def generate_latest(registry: Any, escaping: str = UNDERSCORES) -> bytes:
 
     A failure while a metric is written is raised with the metric among its arguments.
     """
-    output = []
-    for metric in registry.collect():
-        try:
-            family = _family(metric, escaping)
-        except Exception as exception:
-            exception.args = (exception.args or ("",)) + (metric,)
-            raise
-        output += [_varint(len(family)), family]
-    return b"".join(output)
+
+    def encode(metric: Metric) -> bytes:
+        family = _family(metric, escaping)
+        return _varint(len(family)) + family
+
+    return write(registry, "protobuf", escaping, encode)
 
 
 def _family(metric: Metric, escaping: str) -> bytes:

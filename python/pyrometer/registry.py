@@ -297,6 +297,21 @@ class RestrictedRegistry:
 
     def collect(self) -> Iterator[Metric]:
         """Yields the metrics that have such samples, with only these."""
+        info, collectors = self._contents()
+        if info is not None:
+            yield info
+        reading = None if self._number is None else read_group()
+        for collector in collectors:
+            metrics = collector.collect() if reading is None else collect_in(collector, reading)
+            yield from self._restrict(metrics)
+        if reading is not None:
+            yield from self._restrict(self._registry._metrics_of_others(reading))
+
+    @property
+    def _number(self) -> Optional[int]:
+        return self._registry._number
+
+    def _contents(self) -> tuple[Optional[Metric], list[Any]]:
         registry = self._registry
         with registry._lock:
             info = None
@@ -309,14 +324,14 @@ class RestrictedRegistry:
                 if name in self._name_set and name != "target_info":
                     if not (is_sum_asked and registry._shows_in_sum(collector)):
                         collectors[collector] = None
-        if info is not None:
-            yield info
-        reading = None if registry._number is None else read_group()
-        for collector in collectors:
-            metrics = collector.collect() if reading is None else collect_in(collector, reading)
-            yield from self._restrict(metrics)
-        if reading is not None:
-            yield from self._restrict(registry._metrics_of_others(reading))
+        return info, list(collectors)
+
+    def _shows_in_sum(self, collector: Any) -> bool:
+        # Those are not among the contents.
+        return False
+
+    def _families_of_others(self, reading: _core.Reading) -> list[tuple[str, str, str, str]]:
+        return self._registry._families_of_others(reading)
 
     def _restrict(self, metrics: Iterable[Metric]) -> Iterator[Metric]:
         for metric in metrics:

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional
 
-METRIC_NAME_RE = re.compile(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
-METRIC_LABEL_NAME_RE = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
-RESERVED_METRIC_LABEL_NAME_RE = re.compile(r"^__.*$")
+if TYPE_CHECKING:
+    METRIC_NAME_RE: re.Pattern[str]
+    METRIC_LABEL_NAME_RE: re.Pattern[str]
+    RESERVED_METRIC_LABEL_NAME_RE: re.Pattern[str]
+
+# Compiled when they are used, which without legacy validation they are not.
+_PATTERNS = {
+    "METRIC_NAME_RE": r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+    "METRIC_LABEL_NAME_RE": r"^[a-zA-Z_][a-zA-Z0-9_]*$",
+    "RESERVED_METRIC_LABEL_NAME_RE": r"^__.*$",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PATTERNS:
+        return re.compile(_PATTERNS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PATTERNS})
+
+
+_RESERVED = "__"
 
 # Sum of the characters of an exemplar's names and values: OpenMetrics 1.0, "Exemplars".
 _EXEMPLAR_CHARACTERS_MAX = 128
@@ -48,25 +69,26 @@ def _is_utf8(text: str) -> bool:
 def _validate_metric_name(name: str) -> None:
     if not name:
         raise ValueError("metric name cannot be empty")
-    if not _is_utf8(name) or (_legacy_validation and not METRIC_NAME_RE.match(name)):
+    if not _is_utf8(name) or (_legacy_validation and not _is_valid_legacy_metric_name(name)):
         raise ValueError("invalid metric name " + repr(name))
 
 
 def _is_valid_legacy_metric_name(name: str) -> bool:
-    return METRIC_NAME_RE.match(name) is not None
+    return re.match(_PATTERNS["METRIC_NAME_RE"], name) is not None
 
 
 def _is_valid_legacy_labelname(name: str) -> bool:
     return (
-        METRIC_LABEL_NAME_RE.match(name) is not None
-        and RESERVED_METRIC_LABEL_NAME_RE.match(name) is None
+        re.match(_PATTERNS["METRIC_LABEL_NAME_RE"], name) is not None
+        and not name.startswith(_RESERVED)
     )
 
 
 def _validate_labelname(name: str) -> None:
-    if not _is_utf8(name) or (_legacy_validation and not METRIC_LABEL_NAME_RE.match(name)):
+    pattern = _PATTERNS["METRIC_LABEL_NAME_RE"]
+    if not _is_utf8(name) or (_legacy_validation and not re.match(pattern, name)):
         raise ValueError("Invalid label metric name: " + repr(name))
-    if RESERVED_METRIC_LABEL_NAME_RE.match(name):
+    if name.startswith(_RESERVED):
         raise ValueError("Reserved label metric name: " + name)
 
 

@@ -1,5 +1,6 @@
 //! The host's clocks, read where no caller can pass the time: a gauge that is set, a pause.
 
+use pyo3::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Seconds since the epoch, some milliseconds coarse: it orders sets of one gauge in different
@@ -14,9 +15,15 @@ pub(crate) fn now() -> f64 {
 }
 
 /// Seconds since some moment, which never go back.
+#[pyfunction]
 pub(crate) fn monotonic() -> f64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Seconds since a moment of `monotonic`.
+pub(crate) fn since(started: f64) -> f64 {
+    (monotonic() - started).max(0.0)
 }
 
 /// Seconds since the machine was started, none where no clock says so.

@@ -1,17 +1,18 @@
 //! The group's sum as Python objects and as text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use instrument::{
-    Escaping, FamilyKind, FamilyReading, GroupKey, GroupReading, PlainSample, ReadLimits,
-    Registries, Value,
+    Escaping, FamilyKind, FamilyReading, GroupKey, GroupReading, OpenMetricsWriter, PlainSample,
+    ProtobufWriter, ReadLimits, Registries, TextWriter, Value,
 };
-use pyo3::exceptions::{PyAttributeError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PySet, PyString};
+use rustix::process::{Resource, getrlimit};
 
 use crate::cells::{lossy, to_float};
 use crate::exemplars::{self, ExemplarTuple};
@@ -42,6 +43,7 @@ type FamilyTuple = (String, &'static str, String, String);
 #[pyfunction]
 #[pyo3(signature = (folder=None))]
 pub(crate) fn read_group(py: Python<'_>, folder: Option<PathBuf>) -> PyResult<Reading> {
+    require_room(folder.clone().or_else(|| process().group_dir()))?;
     let limits = ReadLimits::default();
     let reading = py.detach(|| match folder {
         None => Ok(guard(GroupReading::default(), || {
@@ -71,6 +73,27 @@ pub(crate) fn read_joined(py: Python<'_>, outside: Option<u16>, groups: Vec<Stri
     Reading::of(reading)
 }
 
+/// What a reading and its text take at most, besides as many times the files' bytes.
+const ROOM_BYTES: u64 = 1 << 20;
+const ROOM_FACTOR: u64 = 12;
+
+/// Rust ends a program that runs out of memory. Where the host limits it (`ulimit -v`), whether
+/// there is enough is asked before; what Python is short of afterwards, it raises itself.
+fn require_room(folder: Option<PathBuf>) -> PyResult<()> {
+    if getrlimit(Resource::As).current.is_none() {
+        return Ok(());
+    }
+    let files = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    let sizes = files.into_iter().flatten().flatten();
+    let sizes = sizes.filter_map(|file| file.metadata().ok().map(|data| data.len()));
+    let wanted = ROOM_BYTES.saturating_add(sizes.sum::<u64>().saturating_mul(ROOM_FACTOR));
+    let mut room: Vec<u8> = Vec::new();
+    usize::try_from(wanted)
+        .ok()
+        .and_then(|wanted| room.try_reserve_exact(wanted).ok())
+        .ok_or_else(|| PyMemoryError::new_err("too little memory is left to read the metrics"))
+}
+
 fn places(reading: &GroupReading) -> HashMap<(u16, String), usize> {
     let place = |(place, family): (usize, &FamilyReading)| {
         ((family.registry, family.name.to_string()), place)
@@ -82,6 +105,12 @@ fn places(reading: &GroupReading) -> HashMap<(u16, String), usize> {
 impl Reading {
     fn has(&self, registry: u16, name: String) -> bool {
         self.places.contains_key(&(registry, name))
+    }
+
+    /// The numbers of the registries that have metrics, the default one first.
+    fn registries(&self) -> Vec<u16> {
+        let numbers = self.reading.families.iter().map(|family| family.registry);
+        numbers.collect::<BTreeSet<u16>>().into_iter().collect()
     }
 
     /// All metrics of a registry.
@@ -232,14 +261,21 @@ fn kind_text(kind: FamilyKind) -> &'static str {
     }
 }
 
-/// Writes text format 0.0.4.
+/// Writes one of the formats.
 #[pyclass(frozen, module = "pyrometer._core")]
-pub(crate) struct TextWriter(Mutex<Option<instrument::TextWriter>>);
+pub(crate) struct ExpositionWriter(Mutex<Option<Format>>);
+
+enum Format {
+    Text(TextWriter),
+    OpenMetrics(OpenMetricsWriter),
+    Protobuf(ProtobufWriter),
+}
 
 #[pymethods]
-impl TextWriter {
+impl ExpositionWriter {
+    /// The format is `text` (0.0.4), `openmetrics-1`, `openmetrics-2` or `protobuf`.
     #[new]
-    fn new(escaping: &str, with_created: bool) -> PyResult<Self> {
+    fn new(format: &str, escaping: &str, with_created: bool) -> PyResult<Self> {
         let escaping = match escaping {
             "underscores" => Escaping::Underscores,
             "allow-utf-8" => Escaping::AllowUtf8,
@@ -251,21 +287,59 @@ impl TextWriter {
                 )));
             }
         };
-        let writer = instrument::TextWriter::new(escaping, with_created);
+        let openmetrics = |with_native| {
+            let writer = OpenMetricsWriter::new(escaping, with_created, with_native);
+            Format::OpenMetrics(writer)
+        };
+        let writer = match format {
+            "text" => Format::Text(TextWriter::new(escaping, with_created)),
+            "openmetrics-1" => openmetrics(false),
+            "openmetrics-2" => openmetrics(true),
+            "protobuf" => Format::Protobuf(ProtobufWriter::new(escaping, with_created)),
+            other => return Err(PyValueError::new_err(format!("no format: {other}"))),
+        };
         Ok(Self(Mutex::new(Some(writer))))
     }
 
-    /// Writes a metric of the group; false when the group does not have it.
-    fn family(&self, py: Python<'_>, reading: &Reading, registry: u16, name: String) -> bool {
+    /// Writes a metric of the group; false when the group does not have it. With `asked` only
+    /// the samples of these names.
+    #[pyo3(signature = (reading, registry, name, asked=None))]
+    fn family(
+        &self,
+        py: Python<'_>,
+        reading: &Reading,
+        registry: u16,
+        name: String,
+        asked: Option<Bound<'_, PySet>>,
+    ) -> bool {
         let Some(family) = reading.family(registry, name) else {
             return false;
         };
-        py.detach(|| self.with((), |writer| guard((), || writer.family(family))));
+        // A name that is no UTF-8 is nobody's.
+        let asked: Option<HashSet<String>> = asked.map(|names| {
+            names
+                .iter()
+                .filter_map(|name| name.extract().ok())
+                .collect()
+        });
+        let asked = asked.as_ref();
+        py.detach(|| {
+            self.with((), |format| {
+                guard((), || match format {
+                    Format::Text(writer) => writer.family(family, asked),
+                    Format::OpenMetrics(writer) => writer.family(family, asked),
+                    Format::Protobuf(writer) => writer.family(family, asked),
+                });
+            });
+        });
         true
     }
 
-    /// Writes a `Metric`.
-    fn metric(&self, metric: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Writes a `Metric`; false in a format for which only Python can.
+    fn metric(&self, metric: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if !self.with(false, |format| matches!(format, Format::Text(_))) {
+            return Ok(false);
+        }
         let py = metric.py();
         let text = |name| -> PyResult<String> { Ok(lossy(&metric.getattr(name)?.str()?)) };
         let name = text(intern!(py, "name"))?;
@@ -279,23 +353,40 @@ impl TextWriter {
                 samples.push(plain_sample(&sample)?);
             }
         }
-        self.with((), |writer| {
-            guard((), || writer.plain_family(&name, &help, &kind, &samples));
+        self.with((), |format| {
+            if let Format::Text(writer) = format {
+                guard((), || writer.plain_family(&name, &help, &kind, &samples));
+            }
         });
-        Ok(())
+        Ok(true)
+    }
+
+    /// Appends what Python wrote of a metric.
+    fn append(&self, written: &[u8]) {
+        self.with((), |format| {
+            guard((), || match format {
+                Format::Text(writer) => writer.append(&String::from_utf8_lossy(written)),
+                Format::OpenMetrics(writer) => writer.append(&String::from_utf8_lossy(written)),
+                Format::Protobuf(writer) => writer.append(written),
+            });
+        });
     }
 
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = writer.take();
         let writer = writer.ok_or_else(|| PyRuntimeError::new_err("finished already"))?;
-        let text = guard(String::new(), || writer.finish());
-        Ok(PyBytes::new(py, text.as_bytes()))
+        let bytes = guard(Vec::new(), || match writer {
+            Format::Text(writer) => writer.finish().into_bytes(),
+            Format::OpenMetrics(writer) => writer.finish().into_bytes(),
+            Format::Protobuf(writer) => writer.finish(),
+        });
+        Ok(PyBytes::new(py, &bytes))
     }
 }
 
-impl TextWriter {
-    fn with<T>(&self, otherwise: T, work: impl FnOnce(&mut instrument::TextWriter) -> T) -> T {
+impl ExpositionWriter {
+    fn with<T>(&self, otherwise: T, work: impl FnOnce(&mut Format) -> T) -> T {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         writer.as_mut().map_or(otherwise, work)
     }

@@ -72,6 +72,13 @@ pub(crate) fn group_dir() -> Option<String> {
     })
 }
 
+/// The folder that holds the groups of this user.
+#[pyfunction]
+#[pyo3(name = "runtime_dir")]
+pub(crate) fn runtime_dir_text() -> String {
+    runtime_dir().to_string_lossy().into_owned()
+}
+
 /// Seconds since this process began (a forked one: since its fork); none where nobody knows.
 #[pyfunction]
 pub(crate) fn process_age() -> Option<f64> {

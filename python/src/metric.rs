@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::cells::Series;
+use crate::clock;
 use crate::timer::{Target, Timer};
 
 /// A metric, or one label set of it.
@@ -167,6 +168,28 @@ impl Metric {
         match slf.get().counted() {
             Some(series) => series.histogram_observe(slf.py(), amount, exemplar),
             None => count_elsewhere(slf, "histogram_observe", (amount, exemplar)),
+        }
+    }
+
+    /// Sets to the seconds since a moment of ``monotonic``.
+    fn _gauge_set_since(slf: &Bound<'_, Self>, started: f64) {
+        if let Some(series) = slf.get().counted() {
+            series.gauge_set_to(clock::since(started));
+        }
+    }
+
+    /// Records the seconds since a moment of ``monotonic``.
+    fn _summary_observe_since(slf: &Bound<'_, Self>, started: f64) {
+        if let Some(series) = slf.get().counted() {
+            series.summary_observe(clock::since(started));
+        }
+    }
+
+    /// Records the seconds since a moment of ``monotonic``.
+    fn _histogram_observe_since(slf: &Bound<'_, Self>, started: f64) -> PyResult<()> {
+        match slf.get().counted() {
+            Some(series) => series.histogram_observe(slf.py(), clock::since(started), None),
+            None => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Seconds that a block or a function took, told to a metric.
 
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
@@ -8,15 +9,42 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::clock;
 use crate::metric::Metric;
 
 /// Tells a metric how many seconds the block took; ``duration`` has them afterwards.
-#[pyclass(subclass, module = "pyrometer.context_managers")]
+///
+/// Frozen, with cells that need no turn: borrowing for each of the three calls is a tenth of it.
+#[pyclass(frozen, subclass, module = "pyrometer.context_managers")]
 pub(crate) struct Timer {
     target: Target,
-    started: Option<Instant>,
-    #[pyo3(get, set)]
-    duration: Option<f64>,
+    /// The method that was chosen within the block; it takes the place of `target`.
+    chosen: OnceLock<Target>,
+    /// By `clock::monotonic`.
+    started: Seconds,
+    duration: Seconds,
+}
+
+/// Seconds, or none yet.
+struct Seconds(AtomicU64);
+
+/// A NaN that no calculation gives.
+const NONE: u64 = u64::MAX;
+
+impl Seconds {
+    fn none() -> Self {
+        Self(AtomicU64::new(NONE))
+    }
+
+    fn get(&self) -> Option<f64> {
+        let bits = self.0.load(Ordering::Relaxed);
+        (bits != NONE).then(|| f64::from_bits(bits))
+    }
+
+    fn set(&self, seconds: Option<f64>) {
+        self.0
+            .store(seconds.map_or(NONE, f64::to_bits), Ordering::Relaxed);
+    }
 }
 
 /// Who is told.
@@ -43,7 +71,7 @@ impl Timer {
 
     #[getter]
     fn _metric(&self, py: Python<'_>) -> Py<PyAny> {
-        match &self.target {
+        match self.target() {
             Target::Gauge(metric) | Target::Histogram(metric) | Target::Summary(metric) => {
                 metric.clone_ref(py).into_any()
             }
@@ -53,34 +81,43 @@ impl Timer {
 
     #[getter]
     fn _callback_name(&self, py: Python<'_>) -> Py<PyString> {
-        match &self.target {
+        match self.target() {
             Target::Gauge(_) => intern!(py, "set").clone().unbind(),
             Target::Histogram(_) | Target::Summary(_) => intern!(py, "observe").clone().unbind(),
             Target::Method { name, .. } => name.clone_ref(py),
         }
     }
 
-    /// What takes the seconds, if it is one of the methods that count.
+    /// What takes the moment of the beginning, by `monotonic`, if it is a method that counts.
     fn _observer(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let (metric, method) = match &self.target {
-            Target::Gauge(metric) => (metric, intern!(py, "gauge_set")),
-            Target::Histogram(metric) => (metric, intern!(py, "histogram_observe")),
-            Target::Summary(metric) => (metric, intern!(py, "summary_observe")),
+        let (metric, method) = match self.target() {
+            Target::Gauge(metric) => (metric, intern!(py, "_gauge_set_since")),
+            Target::Histogram(metric) => (metric, intern!(py, "_histogram_observe_since")),
+            Target::Summary(metric) => (metric, intern!(py, "_summary_observe_since")),
             Target::Method { .. } => return Ok(None),
         };
         metric.getattr(py, method).map(Some)
     }
 
+    #[getter]
+    fn duration(&self) -> Option<f64> {
+        self.duration.get()
+    }
+
+    #[setter]
+    fn set_duration(&self, seconds: Option<f64>) {
+        self.duration.set(seconds);
+    }
+
     fn _new_timer<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let timer = slf.borrow();
+        let timer = slf.get();
         let (metric, name) = (timer._metric(slf.py()), timer._callback_name(slf.py()));
-        drop(timer);
         slf.get_type().call1((metric, name))
     }
 
-    fn __enter__(mut slf: PyRefMut<'_, Self>) -> PyRefMut<'_, Self> {
-        slf.started = Some(Instant::now());
-        slf
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.get().started.set(Some(clock::monotonic()));
+        slf.clone()
     }
 
     fn __exit__(
@@ -90,13 +127,13 @@ impl Timer {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let mut timer = slf.borrow_mut();
-        let Some(started) = timer.started else {
+        let timer = slf.get();
+        let Some(started) = timer.started.get() else {
             return Err(PyAttributeError::new_err("the timer was not started"));
         };
-        let seconds = started.elapsed().as_secs_f64();
-        timer.duration = Some(seconds);
-        match &timer.target {
+        let seconds = clock::since(started);
+        timer.duration.set(Some(seconds));
+        match timer.target() {
             Target::Gauge(metric) => {
                 if let Some(series) = metric.get().counted() {
                     series.gauge_set_to(seconds);
@@ -113,10 +150,7 @@ impl Timer {
                 }
             }
             Target::Method { metric, name } => {
-                let (metric, name) = (metric.clone_ref(py), name.clone_ref(py));
-                // What is called may look at the timer.
-                drop(timer);
-                metric.call_method1(py, &name, (seconds,))?;
+                metric.call_method1(py, name, (seconds,))?;
             }
         }
         Ok(())
@@ -130,16 +164,14 @@ impl Timer {
         kw: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let timer = slf.borrow();
+        let timer = slf.get();
         let (metric, name) = (timer._metric(py), timer._callback_name(py));
-        drop(timer);
         let child = metric
             .bind(py)
             .call_method(intern!(py, "labels"), args, kw)?;
-        slf.borrow_mut().target = Target::Method {
-            metric: child.unbind(),
-            name,
-        };
+        let metric = child.unbind();
+        // A child has no labels to choose, so a second choice has failed before.
+        drop(timer.chosen.set(Target::Method { metric, name }));
         Ok(())
     }
 
@@ -155,8 +187,13 @@ impl Timer {
     pub(crate) fn of(target: Target) -> Self {
         Self {
             target,
-            started: None,
-            duration: None,
+            chosen: OnceLock::new(),
+            started: Seconds::none(),
+            duration: Seconds::none(),
         }
+    }
+
+    fn target(&self) -> &Target {
+        self.chosen.get().unwrap_or(&self.target)
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -44,15 +45,26 @@ def wait_for(what: str, look: Callable[[], T], seconds: float = 30.0) -> T:
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port that nobody has.
+
+    Below those that the kernel gives to whoever connects, so that none of those gets it before the
+    server that it is for; by chance, since the tests of another process look for one too.
+    """
+    for port in random.sample(range(16_384, 32_768), 100):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("of a hundred ports none was free")
+
+
 class Server:
     """A gunicorn that serves one module, in a folder and with a runtime folder of its own."""
 
     def __init__(self, folder: Path, source: str, options: list[str]) -> None:
         self.folder = folder
         (folder / "shop.py").write_text(source)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.runtime_dir = folder / "runtime"
         env = {
             **os.environ,

@@ -36,6 +36,25 @@ def test_every_later_import_finds_this_package(tmp_path: Path) -> None:
     assert run_python(FIND, tmp_path) == "found\n"
 
 
+MIRROR = """
+import importlib, pyrometer.client
+for name in ("openmetrics.exposition", "openmetrics.parser", "metrics", "samples"):
+    there = importlib.import_module("pyrometer.client." + name)
+    assert there is importlib.import_module("pyrometer." + name), name
+for name in ("samples", "openmetrics"):
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        print(name)
+"""
+
+
+def test_a_module_has_two_names_and_is_loaded_once_and_nobody_else_s_is_found(
+    tmp_path: Path,
+) -> None:
+    assert run_python(MIRROR, tmp_path) == "samples\nopenmetrics\n"
+
+
 TOO_LATE = """
 import warnings
 import prometheus_client as real, pyrometer

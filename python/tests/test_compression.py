@@ -82,8 +82,8 @@ def test_a_view_answers_in_it(header: str, coding: str) -> None:
 
 
 def test_other_threads_go_on_meanwhile() -> None:
-    # A tenth of a second or more.
-    content = os.urandom(20_000_000).hex().encode()
+    # Some hundredths of a second or more; other threads wake within one.
+    content = os.urandom(3_000_000).hex().encode()
     begun, ended = threading.Event(), threading.Event()
 
     def work() -> None:

@@ -13,7 +13,6 @@ from pyrometer import Counter, Histogram, generate_latest
 from pyrometer.openmetrics.exposition import generate_latest as openmetrics
 from pyrometer.registry import CollectorRegistry, REGISTRY
 from pyrometer.samples import Exemplar, Timestamp
-from pyrometer.wrapper import MetricWrapperBase
 
 SHOP = """
 import os, time
@@ -102,24 +101,6 @@ print('{from="parent again"}' in generate_latest(REGISTRY).decode())
         tmp_path,
     )
     assert printed == "2\nTrue\n"
-
-
-def test_plain_text_is_written_without_python_objects_though_there_are_exemplars(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    counter = Counter("fast_with_exemplar", "help", registry=REGISTRY)
-    counter.inc(exemplar={"trace": "x"})
-
-    def slow(*_: Any) -> Any:
-        raise AssertionError("the text was made from Python objects")
-
-    monkeypatch.setattr(MetricWrapperBase, "_sum_in", slow)
-    try:
-        assert b"fast_with_exemplar_total 1.0\n" in generate_latest(REGISTRY)
-        with pytest.raises(AssertionError, match="Python objects"):
-            openmetrics(REGISTRY)
-    finally:
-        REGISTRY.unregister(counter)
 
 
 def test_a_removed_child_takes_its_exemplar_along() -> None:

@@ -14,9 +14,8 @@ from typing import Any, Callable
 
 import pytest
 import requests
-from conftest import Server, run_python, wait_for
+from conftest import Server, free_port, run_python, wait_for
 from flask import Flask
-from outgoing.servers import free_port
 
 import pyrometer
 from pyrometer.flask_exporter import multiprocess

@@ -80,7 +80,7 @@ pyrometer._core.sweep(time.time())
     dead = only_group(tmp_path / "runtime")
     run_python(program.format(later=0), tmp_path)
     assert (dead / "gone").exists(), "noticed by the next that started"
-    run_python(program.format(later=299), tmp_path)
+    run_python(program.format(later=200), tmp_path)
     assert dead.exists(), "its last values can still be read"
     run_python(program.format(later=600), tmp_path)
     assert not dead.exists()

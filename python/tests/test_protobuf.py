@@ -316,6 +316,65 @@ def test_each_kind_reads_back(given: metrics_core.Metric, expected: dict[str, An
     assert families(encoder(registry)) == [{"help": "help é", **expected}]
 
 
+def test_what_is_in_shared_memory_reads_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1.5)
+    registry = pyrometer.CollectorRegistry()
+    registry.share()
+    counter = pyrometer.Counter("c", "help", ["b", "a"], unit="s", registry=registry)
+    counter.labels("2", "é").inc(3, exemplar={"t": "x"})
+    summary = pyrometer.Summary("s", "help", registry=registry)
+    summary.observe(2.5)
+    histogram = pyrometer.Histogram("h", "help", buckets=[1], registry=registry)
+    histogram.observe(0.5, exemplar={"t": "y"})
+    native = pyrometer.Histogram(
+        *("n", "help"),
+        registry=registry,
+        buckets=None,
+        native_histogram_bucket_factor=2,
+        native_histogram_zero_threshold=0,
+    )
+    pyrometer.Enum("e", "help", states=["on", "off"], registry=registry)
+    encoder, _ = choose_encoder(ACCEPT_NATIVE)
+    created = {"seconds": 1, "nanos": 500_000_000}
+
+    def told(name: str) -> Any:
+        (found,) = [family for family in families(encoder(registry)) if family["name"] == name]
+        return found["type"], found["metric[]"], found.get("unit")
+
+    def exemplar(label: str, value: float) -> dict[str, Any]:
+        return {"label[]": [{"name": "t", "value": label}], "value": value, "timestamp": created}
+
+    labels = [{"name": "a", "value": "é"}, {"name": "b", "value": "2"}]
+    counted = {"value": 3.0, "exemplar": exemplar("x", 3.0), "created": created}
+    assert told("c_s_total") == (0, [{"label[]": labels, "counter": counted}], "s")
+    summed = {"count": 1, "sum": 2.5, "created": created}
+    assert told("s") == (2, [{"summary": summed}], None)
+    buckets = [
+        {"count": 1, "bound": 1.0, "exemplar": exemplar("y", 0.5)},
+        {"count": 1, "bound": float("inf")},
+    ]
+    classic = {"count": 1, "sum": 0.5, "bucket[]": buckets, "created": created}
+    assert told("h") == (4, [{"histogram": classic}], None)
+    nothing = {"count": 0, "sum": 0.0, "schema": 0, "zero_threshold": 0.0, "zero_count": 0}
+    empty = {"positive_span[]": [{"offset": 0, "length": 0}], "created": created}
+    assert told("n") == (4, [{"histogram": nothing | empty}], None)
+    for value in (0.0, 1.5, 40.0, 41.0, -3.0):
+        native.observe(value)
+    some = {
+        **{"count": 5, "sum": 79.5, "schema": 0, "zero_threshold": 0.0, "zero_count": 1},
+        "negative_span[]": [{"offset": 2, "length": 1}],
+        "negative_delta[]": [1],
+        "positive_span[]": [{"offset": 1, "length": 1}, {"offset": 4, "length": 1}],
+        "positive_delta[]": [1, 1],
+    }
+    assert told("n") == (4, [{"histogram": some | {"created": created}}], None)
+    states = [
+        {"label[]": [{"name": "e", "value": state}], "gauge": {"value": value}}
+        for state, value in (("on", 1.0), ("off", 0.0))
+    ]
+    assert told("e") == (1, states, None)
+
+
 @pytest.mark.parametrize(
     "accept",
     [
@@ -337,6 +396,8 @@ def test_who_does_not_ask_first_for_protobuf_gets_text(accept: Optional[str]) ->
 def test_prometheus_answers_quantiles_of_a_native_histogram(tmp_path: Path) -> None:
     prometheus = find_program("prometheus")
     registry = pyrometer.CollectorRegistry()
+    # As the default one is: written from shared memory.
+    registry.share()
     native = pyrometer.Histogram(
         "native_seconds",
         "help",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from conftest import PACKAGE_DIR, wait_for
+from conftest import PACKAGE_DIR, free_port, wait_for
 from programs import DURATION, Program, send
 
 from pyrometer import run
@@ -86,9 +85,15 @@ SERVERS = {
     "python -m gunicorn, Django": (
         *(DJANGO, ("python", "-m", *GUNICORN, *GTHREAD), 1, "/item/<int:n>", 3),
     ),
-    "uvicorn": (FASTAPI, UVICORN, 1, "/item/{n}", 0),
+    "uvicorn, uvloop": (FASTAPI, (*UVICORN, "--loop", "uvloop"), 1, "/item/{n}", 0),
     "uvicorn with spawned workers": (FASTAPI, (*UVICORN, "--workers", "2"), 2, "/item/{n}", 0),
-    "uvicorn, Starlette": (STARLETTE, UVICORN, 1, "/item/{n}", 0),
+    "uvicorn, asyncio, Starlette": (
+        *(STARLETTE, (*UVICORN, "--loop", "asyncio"), 1, "/item/{n}", 0),
+    ),
+    "waitress-serve": (
+        *(FLASK, ("waitress-serve", "--listen", "127.0.0.1:{port}", "--threads", "3", "shop:app")),
+        *(1, "/item/<int:n>", 3),
+    ),
     "uvicorn, Django": (DJANGO_ASGI, UVICORN, 1, "/item/<int:n>", 0),
     "flask run": (FLASK, ("flask", "--app", "shop", "run", "--port", "{port}"), 1, "/item/<int:n>", 0),
     "python app.py": (AIOHTTP, ("python", "shop.py", "{port}"), 1, "/item/{n}", 0),
@@ -112,13 +117,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for program in programs:
         program.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,31 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     let venv = python::test_venv(ctx)?;
     products::develop(ctx, &venv, PROFILE)?;
     mypy(ctx, &venv)?;
-    pytest(ctx, &venv, "python")?;
-    pytest(ctx, &venv, "examples/shop")?;
+    // Each file by itself, since what a module's fixtures start is dear; two, as CI has cores.
+    pytest(ctx, &venv, "python", &["-n", "2", "--dist", "loadfile"])?;
+    pytest(ctx, &venv, "examples/shop", &[])?;
 
     products::wheel(ctx, PROFILE)?;
+    exported_dashboards(ctx)?;
     e2e::all(ctx, PROFILE)
+}
+
+/// What `pyrometer export packs` writes, against the types that Grafana and Perses publish.
+fn exported_dashboards(ctx: &Context) -> anyhow::Result<()> {
+    let binary = products::server(ctx, PROFILE)?;
+    let folder = ctx.root.join("target/tmp/exported-packs");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut export = std::process::Command::new(binary);
+    export.args(["export", "packs"]).arg(&folder);
+    ctx.steps.loud("pyrometer export packs", &mut export)?;
+    let mut check = node::node(ctx);
+    check.arg("scripts/dashboards.mjs").arg(&folder);
+    ctx.steps.loud(
+        "exported dashboards against the types of others",
+        &mut check,
+    )
 }
 
 /// The package's own types, and its stub of the binding against the binding as it was built.
@@ -65,10 +85,11 @@ fn mypy(ctx: &Context, venv: &python::Venv) -> anyhow::Result<()> {
     ctx.steps.loud("stubtest of pyrometer._core", &mut stub)
 }
 
-fn pytest(ctx: &Context, venv: &python::Venv, dir: &str) -> anyhow::Result<()> {
+fn pytest(ctx: &Context, venv: &python::Venv, dir: &str, options: &[&str]) -> anyhow::Result<()> {
     let mut command = venv.command("python");
     command
         .current_dir(ctx.root.join(dir))
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .args(options);
     ctx.steps.loud(&format!("pytest in {dir}"), &mut command)
 }

@@ -4,6 +4,7 @@
 //! disk, no network.
 
 pub mod pack;
+mod places;
 mod reader;
 pub mod rules;
 pub mod template;

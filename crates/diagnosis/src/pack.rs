@@ -8,17 +8,25 @@ mod dashboard;
 mod detect;
 mod embedded;
 mod file;
+mod inhibit;
+mod overrides;
+mod parameter;
 mod query;
+mod readiness;
 
 use std::collections::BTreeMap;
 
 use crate::reader::Problem;
-use crate::rules::{Rule, RuleGroup};
+use crate::rules::RuleGroup;
 
 pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
 pub use detect::{Detection, EVIDENCE_SERIES_MAX, JobSeries, SeriesIndex, detect};
 pub use embedded::embedded;
+pub use inhibit::{Inhibition, parse_inhibit_file};
+pub use overrides::{OVERRIDES_MAX, Override, Overrides, SwitchedOff};
+pub use parameter::Parameter;
 pub use query::{QueryScope, QueryText};
+pub use readiness::Readiness;
 
 /// The annotation of an alert that names the KPI it is about.
 pub const KPI_ANNOTATION: &str = "kpi";
@@ -29,6 +37,12 @@ pub struct Pack {
     pub id: String,
     pub title: String,
     pub version: String,
+    /// Where the names and numbers come from, sentences for people.
+    pub provenance: Vec<String>,
+    /// 1 to 3: how many of those who run Python services also run this.
+    pub tier: u8,
+    pub verified: Verified,
+    pub parameters: Vec<Parameter>,
     pub layer: Layer,
     pub detect: Detect,
     pub variants: Vec<Variant>,
@@ -38,10 +52,25 @@ pub struct Pack {
     pub relations: Vec<Relation>,
     pub kpis: Vec<Kpi>,
     pub facts: Vec<Fact>,
+    /// Recording rules first.
     pub groups: Vec<RuleGroup>,
+    pub inhibitions: Vec<Inhibition>,
     pub dashboards: Vec<Dashboard>,
     /// By the name of the alert, Markdown.
     pub runbooks: BTreeMap<String, String>,
+    /// What a user changed, see [`Pack::tuned`].
+    pub overrides: Vec<Override>,
+    /// Alerts that are judged for nothing because of that.
+    pub off: Vec<SwitchedOff>,
+}
+
+/// What a pack was tried with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// The real software: its fixtures are scrapes.
+    Real,
+    /// Its documentation and source only: its fixtures are written by hand.
+    Reference,
 }
 
 /// How specific a pack is; the most specific one speaks first for a job.
@@ -146,6 +175,7 @@ pub enum Unit {
     Ratio,
     Seconds,
     Bytes,
+    BytesPerSecond,
     Cores,
     Short,
 }
@@ -177,30 +207,6 @@ impl Pack {
         file::load(files)
     }
 
-    /// Why a metric of this pack may be absent though all is well.
-    pub fn absence_reason(&self, metric: &str) -> Option<&str> {
-        let entry = self.conditional.iter().find(|(name, _)| name == metric);
-        entry.map(|(_, reason)| reason.as_str())
-    }
-
-    /// Why a rule of this pack cannot say anything now, given which metrics exist; `None` when it
-    /// can. A rule lives with the absence of conditional metrics as long as it has another one.
-    pub fn not_evaluable(&self, rule: &Rule, exists: &dyn Fn(&str) -> bool) -> Option<String> {
-        let metrics = rule.metrics();
-        let missing: Vec<&str> = metrics
-            .iter()
-            .copied()
-            .filter(|name| !exists(name))
-            .collect();
-        let reason = |name: &str| self.absence_reason(name);
-        let needed = missing.iter().find(|name| reason(name).is_none());
-        let needed = needed.or_else(|| missing.first().filter(|_| missing.len() == metrics.len()));
-        needed.map(|name| match reason(name) {
-            Some(reason) => format!("waits for {name}: {reason}"),
-            None => format!("no target exposes {name}"),
-        })
-    }
-
     /// What the pack knows of a service.
     pub fn service_properties(&self) -> &[(String, Property)] {
         let service = self.entities.iter().find(|entity| entity.kind == "Service");
@@ -217,12 +223,13 @@ impl Pack {
 }
 
 impl Unit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RequestsPerSecond,
         Self::OperationsPerSecond,
         Self::Ratio,
         Self::Seconds,
         Self::Bytes,
+        Self::BytesPerSecond,
         Self::Cores,
         Self::Short,
     ];
@@ -235,8 +242,20 @@ impl Unit {
             Self::Ratio => "percentunit",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
+            Self::BytesPerSecond => "binBps",
             Self::Cores => "cores",
             Self::Short => "short",
+        }
+    }
+}
+
+impl Verified {
+    pub const ALL: [Self; 2] = [Self::Real, Self::Reference];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Reference => "reference",
         }
     }
 }
@@ -256,3 +275,5 @@ impl Layer {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tuning_tests;

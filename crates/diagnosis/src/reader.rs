@@ -68,6 +68,8 @@ pub enum Mistake {
     Contradiction { text: &'static str },
     #[error("{what} {name:?} is named here but defined nowhere")]
     Undefined { what: &'static str, name: String },
+    #[error("{what} {name:?} is used nowhere")]
+    Unused { what: &'static str, name: String },
 }
 
 /// Reads one document. An empty file is [`Value::Null`].

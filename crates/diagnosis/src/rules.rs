@@ -7,6 +7,8 @@
 mod alert;
 mod file;
 mod group;
+mod postable;
+mod scope;
 
 use std::time::Duration;
 
@@ -14,10 +16,13 @@ use promql::Expr;
 
 pub use alert::{AlertState, RESTORE_GAP_MAX, RESTORE_OUTAGE_MAX, restored_active_at, step};
 pub use file::parse_rule_file;
+pub(crate) use file::parse_rule_file_with;
 pub use group::{
-    Alert, AlertKey, GroupState, Health, Query, RuleError, RuleOutcome, RuleState, Transition,
-    TransitionKind,
+    Alert, AlertKey, GroupOptions, GroupState, Health, Query, RuleError, RuleOutcome, RuleState,
+    Transition, TransitionKind,
 };
+pub use postable::{PostableAlert, RESEND_DELAY, RESOLVED_RETENTION, generator_url};
+pub use scope::{Judged, Scope};
 
 /// Rules that are evaluated one after the other at the same interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +44,9 @@ pub struct Rule {
     pub line: usize,
     pub kind: RuleKind,
     pub expr: Expr,
-    /// As it stands in the file.
+    /// As it stands in the file; in a pack with the names of its parameters.
     pub expr_text: String,
+    pub judged: Judged,
     /// The group's labels and the rule's; an alert's values are templates.
     pub labels: Vec<(String, String)>,
 }

@@ -7,7 +7,7 @@
 //! Order against crashes and readers: the new archive gets its name in one rename, and it names
 //! the files that it holds; only then are those removed. A reader skips files that the archive
 //! names, so nothing counts twice, whenever somebody stops. Readers that listed the folder before
-//! the rename see another archive after it, and start again (`Merger::snapshot`).
+//! the rename see another archive after it, and start again (`snapshot::undisturbed`).
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -25,11 +25,12 @@ use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
 use crate::reading::{ReadLimits, Registries};
 use crate::record::{
-    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, USED_CHECK_WORD, USED_WORD, encode_cells,
-    encode_record,
+    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, TOLD_WORD, USED_CHECK_WORD, USED_WORD,
+    encode_cells, encode_record,
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
+use crate::told;
 use crate::worker;
 use model::Timestamp;
 
@@ -85,7 +86,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
         return;
     }
     let limits = ReadLimits::default();
-    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits, None) else {
+    let Ok(mut snapshot) = Snapshot::take(dir, proc, &limits) else {
         return;
     };
     if snapshot.is_cut || (snapshot.archive.is_none() && !is_absent(dir)) {
@@ -111,7 +112,7 @@ pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
         return;
     }
     let mut merger = Merger::new(limits, Registries::Apart);
-    merger.add_snapshot(snapshot);
+    snapshot.pour_into(&mut merger);
     let n_started = merger.n_started();
     if merger.is_full() {
         return;
@@ -130,6 +131,7 @@ pub(crate) fn identity() -> SegmentName {
 
 fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u64>> {
     let nobody = identity().process;
+    let told = told::encode(merger.told_ticks());
     let mut words = record::encode_header(nobody, 0, 0).to_vec();
     let mut count = encode_record(RecordKind::Folded, 0, &[], 1)?;
     *count.last_mut()? = (n_started as f64).to_bits();
@@ -173,6 +175,7 @@ fn encode(merger: Merger, named: &[SegmentName], n_started: u64) -> Option<Vec<u
     words[..HEADER_WORDS].copy_from_slice(&header);
     words[USED_WORD] = words.len() as u64;
     words[USED_CHECK_WORD] = !(words.len() as u64);
+    words[TOLD_WORD] = told;
     Some(words)
 }
 

@@ -6,7 +6,8 @@
 //! parents while it stays the same finds the process that was started; no hook, no variable.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// A process, told from a later one that got the same number.
@@ -55,6 +56,9 @@ impl GroupKey {
 /// Parents climbed at most; a real tree of workers is two or three deep.
 const CLIMB_MAX: usize = 64;
 
+/// Longest text read of a process; `limits` has 1.3 KB, `stat` 0.3.
+const TEXT_BYTES_MAX: usize = 4096;
+
 /// The `/proc` of this machine, or of a test.
 #[derive(Clone, Debug)]
 pub struct Proc {
@@ -96,7 +100,22 @@ impl Proc {
     }
 
     pub(crate) fn stat(&self, pid: u32) -> Option<ProcStat> {
-        parse_stat(&fs::read_to_string(self.path(pid, "stat")).ok()?)
+        self.read(pid, "stat", parse_stat)
+    }
+
+    /// Reads a text of a process, with one call: the kernel writes the text anew for each.
+    pub(crate) fn read<T>(
+        &self,
+        pid: u32,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let mut bytes = [0; TEXT_BYTES_MAX];
+        let len = File::open(self.path(pid, name))
+            .and_then(|mut file| file.read(&mut bytes))
+            .ok()?;
+        // The name of a process may be any bytes.
+        parse(&String::from_utf8_lossy(&bytes[..len]))
     }
 
     /// The process with this number; start 0 where there is no `/proc`.
@@ -172,13 +191,16 @@ impl Proc {
 /// Reads `/proc/<pid>/stat` (proc_pid_stat(5)). The name in parentheses may hold anything, so
 /// fields are counted from the last parenthesis: index 0 is field 3, the state.
 fn parse_stat(text: &str) -> Option<ProcStat> {
-    let (_, fields) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let (_, text) = text.rsplit_once(')')?;
+    let mut fields = [""; 22];
+    for (place, field) in fields.iter_mut().zip(text.split_ascii_whitespace()) {
+        *place = field;
+    }
+    let number = |field: usize| fields[field - 3].parse::<u64>().ok();
     Some(ProcStat {
         parent: u32::try_from(number(4)?).ok()?,
         start: number(22)?,
-        is_zombie: matches!(fields.first(), Some(&("Z" | "X"))),
+        is_zombie: matches!(fields[0], "Z" | "X"),
         cpu_ticks: number(14)? + number(15)?,
         children_cpu_ticks: number(16)? + number(17)?,
         n_threads: number(20)?,

@@ -37,23 +37,32 @@ mod series;
 mod archive;
 mod key_index;
 mod merge;
-mod number;
 mod process_metrics;
 mod reading; // Reading.
 mod snapshot;
 mod sum;
+mod told;
+
+mod escaping;
+mod lines;
+mod number;
+mod openmetrics; // Exposing.
+mod protobuf;
 mod text;
 
 pub use announce::{Announcement, InvalidAnnouncement, ServiceSource};
 pub use archive::{Swept, sweep_groups};
+pub use escaping::Escaping;
 pub use exemplar::Exemplar;
 pub use family::{Family, FamilySpec};
 pub use find::{FindLimits, LiveProcess, ProcessGroup, Rejected, Rejection, find_groups};
 pub use group::{GroupKey, Proc, ProcessId};
 pub use native::NativeSpec;
 pub use number::format_value;
+pub use openmetrics::OpenMetricsWriter;
 pub use private_fs::Untrusted;
 pub use process::{Process, ProcessOptions, Writers};
+pub use protobuf::ProtobufWriter;
 pub use reading::{
     Damage, FamilyKind, FamilyReading, GroupReading, NativeReading, ReadError, ReadLimits,
     Registries, SeriesReading, Value,
@@ -62,7 +71,8 @@ pub use record::{GaugeMode, OUTSIDE_REGISTRIES};
 pub use runtime_dir::{RUNTIME_DIR_VARIABLE, runtime_dir};
 pub use segment::SegmentLimits;
 pub use series::Series;
-pub use text::{Escaping, PlainSample, TextWriter, render_text};
+pub use text::{PlainSample, TextWriter, render_text};
+pub use told::HighWater;
 
 use std::path::Path;
 
@@ -71,12 +81,33 @@ use std::path::Path;
 /// Live or dead, a group can be read as long as its folder stands. Damage costs the record it is
 /// in, and is reported in the reading.
 pub fn read_group(dir: &Path, limits: &ReadLimits) -> Result<GroupReading, ReadError> {
-    let proc = Proc::default();
+    read_group_above(dir, limits, &HighWater::default())
+}
+
+/// The same for whoever reads a group again and again: no counter falls from one reading with the
+/// same `high_water` to the next.
+pub fn read_group_above(
+    dir: &Path,
+    limits: &ReadLimits,
+    high_water: &HighWater,
+) -> Result<GroupReading, ReadError> {
+    read_group_with(dir, &Proc::default(), limits, high_water)
+}
+
+fn read_group_with(
+    dir: &Path,
+    proc: &Proc,
+    limits: &ReadLimits,
+    high_water: &HighWater,
+) -> Result<GroupReading, ReadError> {
     let key = dir
         .file_name()
         .and_then(|name| GroupKey::parse(name.to_str()?));
     let dir = private_fs::PrivateDir::open(dir)?;
-    let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
-    merger.add_snapshot(snapshot::Snapshot::take(&dir, &proc, limits, None)?);
-    Ok(merger.finish(key.map(|key| (key, &proc))))
+    let merger = snapshot::undisturbed(&[&dir], || {
+        let mut merger = merge::Merger::new(*limits, Registries::OutsideWithDefault);
+        snapshot::read_folder(&dir, proc, limits, None, &mut merger).map(|_| merger)
+    })?;
+    let tell = |ticks| high_water.raise(ticks);
+    Ok(merger.finish(key.map(|key| (key, proc)), tell))
 }

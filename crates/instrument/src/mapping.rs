@@ -66,6 +66,12 @@ pub(crate) fn bytes_of(words: &[u64]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) }
 }
 
+/// The same, to be read into.
+pub(crate) fn bytes_of_mut(words: &mut [u64]) -> &mut [u8] {
+    // SAFETY: as above, borrowed mutably by this one expression; a word may hold any bits.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), size_of_val(words)) }
+}
+
 /// A row of words that starts on the heap and may move into a mapping and back while other
 /// threads use it. Reading it is one load.
 #[derive(Debug)]

@@ -9,20 +9,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive;
-use crate::exemplar::Exemplar;
 use crate::group::{GroupKey, Proc, ProcessId};
-use crate::native::BadRing;
 use crate::process_metrics;
 use crate::reading::{Damage, FamilyKind, FamilyReading, GroupReading, ReadLimits, Registries};
-use crate::record::{self, FamilyKey, Found, HEADER_WORDS, REMOVED, Record, RecordKind};
+use crate::record::{self, FamilyKey, Record, RecordKind};
 use crate::series::Series;
-use crate::snapshot::Snapshot;
-use crate::sum::{FamilySum, Source, widen_values, widened_cell};
+use crate::snapshot::Sink;
+use crate::sum::FamilySum;
+use crate::told;
 use crate::worker;
 
+mod files;
 mod fit;
 
-use fit::{Fit, RingRecords};
+use fit::{Fit, Fits};
 
 /// A sum in the making.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) struct Merger {
     limits: ReadLimits,
     registries: Registries,
     families: Vec<FamilySum>,
+    fits: Fits,
     by_name: HashMap<(u16, Arc<str>), usize>,
     live: Vec<ProcessId>,
     /// The worker numbers of the living that have one.
@@ -38,6 +39,8 @@ pub(crate) struct Merger {
     dead: Vec<ProcessId>,
     /// Processes that ever belonged to the group.
     n_started: u64,
+    /// The most ticks of processor time that anybody told of the group.
+    told_ticks: u64,
     n_series: usize,
     /// Cells that may still be made. No group has more of them than it has words, but for
     /// histograms of one name whose buckets differ: each series gets the buckets of all.
@@ -47,6 +50,22 @@ pub(crate) struct Merger {
     n_unshared: f64,
     n_panics: f64,
     damaged: Vec<Damage>,
+}
+
+impl Sink for Merger {
+    fn archive(&mut self, words: &[u64]) {
+        self.n_started = self.n_started.saturating_add(archive::n_folded(words));
+        self.note_told(words);
+        self.add_files(archive::identity().process, false, &[words]);
+    }
+
+    fn process(&mut self, process: ProcessId, is_live: bool, files: &[&[u64]]) {
+        self.add_process(process, is_live, files);
+    }
+
+    fn damage(&mut self, path: &Path, offset: Option<u64>, what: &str) {
+        Self::damage(self, path, offset, what);
+    }
 }
 
 impl Merger {
@@ -60,11 +79,13 @@ impl Merger {
             },
             registries,
             families: Vec::new(),
+            fits: Fits::default(),
             by_name: HashMap::new(),
             live: Vec::new(),
             workers: Vec::new(),
             dead: Vec::new(),
             n_started: 0,
+            told_ticks: 0,
             n_series: 0,
             is_full: false,
             cells_left: usize::try_from(limits.bytes_max / 8).unwrap_or(usize::MAX),
@@ -84,19 +105,6 @@ impl Merger {
         }
     }
 
-    /// Adds what was read of a folder.
-    pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot) {
-        self.damaged.extend(snapshot.damaged);
-        if let Some(words) = snapshot.archive {
-            self.n_started = self.n_started.saturating_add(archive::n_folded(&words));
-            let nobody = ProcessId { pid: 0, start: 0 };
-            self.add_files(nobody, false, &[words]);
-        }
-        for files in snapshot.processes {
-            self.add_process(files.process, files.is_live, &files.files);
-        }
-    }
-
     /// Whether the limits of series and cells left something out.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full || self.n_series == self.limits.series_max
@@ -107,9 +115,11 @@ impl Merger {
     }
 
     /// Adds one process.
-    pub(crate) fn add_process(&mut self, process: ProcessId, is_live: bool, files: &[Vec<u64>]) {
+    pub(crate) fn add_process(&mut self, process: ProcessId, is_live: bool, files: &[&[u64]]) {
         self.n_started = self.n_started.saturating_add(1);
-        if let Some(words) = files.first() {
+        let words = files.first().copied().unwrap_or_default();
+        self.note_told(words);
+        if !words.is_empty() {
             let word = |word: usize| words.get(word).copied().unwrap_or_default() as f64;
             let n_unshared = if is_live {
                 word(record::UNSHARED_WORD)
@@ -120,7 +130,6 @@ impl Merger {
         }
         if is_live {
             self.live.push(process);
-            let words = files.first().map_or(&[][..], Vec::as_slice);
             let number = worker::number_in(words);
             self.workers.extend(number.map(|number| (number, process)));
         } else {
@@ -129,92 +138,18 @@ impl Merger {
         self.add_files(process, is_live, files);
     }
 
+    fn note_told(&mut self, header: &[u64]) {
+        let word = header.get(record::TOLD_WORD).copied().unwrap_or_default();
+        self.told_ticks = self.told_ticks.max(told::decode(word));
+    }
+
+    pub(crate) fn told_ticks(&self) -> u64 {
+        self.told_ticks
+    }
+
     pub(crate) fn note_trouble(&mut self, n_unshared: f64, n_panics: f64) {
         self.n_unshared += n_unshared;
         self.n_panics += n_panics;
-    }
-
-    fn add_files(&mut self, process: ProcessId, is_live: bool, files: &[Vec<u64>]) {
-        let mut fits: HashMap<u32, Option<Fit>> = HashMap::new();
-        let mut rings = RingRecords::default();
-        for (index, words) in files.iter().enumerate() {
-            let path = format!("{process}.{index}.seg");
-            for found in record::walk(words, HEADER_WORDS) {
-                let record = match found {
-                    Found::Record(record) => record,
-                    Found::Damage { word } => {
-                        let offset = Some(word as u64 * 8);
-                        self.damage(Path::new(&path), offset, "a record is damaged");
-                        continue;
-                    }
-                };
-                match record.kind {
-                    RecordKind::Family => {
-                        let fit = self.fit(&record);
-                        if let Err(what) = &fit {
-                            self.damage(Path::new(&path), None, *what);
-                        }
-                        fits.insert(record.family, fit.ok());
-                    }
-                    RecordKind::Series => match fits.get_mut(&record.family) {
-                        Some(Some(fit)) => {
-                            rings.note_series(fit, &record);
-                            self.add_record(fit, record, process, is_live);
-                        }
-                        Some(None) => {}
-                        None => {
-                            self.damage(
-                                Path::new(&path),
-                                None,
-                                "the metric of a series is missing",
-                            );
-                            // Said once a metric, not once a series.
-                            fits.insert(record.family, None);
-                        }
-                    },
-                    RecordKind::Exemplar => {
-                        if let Some(Some(fit)) = fits.get_mut(&record.family) {
-                            self.add_exemplar(fit, &record);
-                        }
-                    }
-                    RecordKind::Positive | RecordKind::Negative => rings.note_ring(&record),
-                    RecordKind::Folded => {}
-                }
-            }
-        }
-        for (family, key, is_negative, cells) in rings.whole() {
-            if let Some(Some(fit)) = fits.get(&family)
-                && self
-                    .add_ring(fit, (key, is_negative), cells, process)
-                    .is_err()
-            {
-                let what = "a histogram's buckets are damaged";
-                self.damage(Path::new(&process.to_string()), None, what);
-            }
-        }
-    }
-
-    fn add_ring(
-        &mut self,
-        fit: &Fit,
-        (key, is_negative): (&[u8], bool),
-        cells: &[u64],
-        process: ProcessId,
-    ) -> Result<(), BadRing> {
-        let Some(key) = fit.key(key) else {
-            return Ok(());
-        };
-        let family = &self.families[fit.family];
-        // A series beyond the limit is not there.
-        let Some(series) = family.find(family.hash(&key), &key) else {
-            return Ok(());
-        };
-        let n_cells = family.n_ring_cells(series, is_negative);
-        if !self.take_cells(n_cells, process) {
-            return Ok(());
-        }
-        let cells: Vec<f64> = cells.iter().map(|bits| f64::from_bits(*bits)).collect();
-        self.families[fit.family].add_ring(series, is_negative, &cells)
     }
 
     /// Takes cells of the limit. What finds none is left out, which is said once.
@@ -247,8 +182,9 @@ impl Merger {
                 key: series.key(),
                 flags: 0,
                 cells: &cells,
+                head: &[],
             };
-            self.add_record(&mut fit, record, process, true);
+            self.add_record(&mut fit, &record, process, true);
             for (is_negative, cells) in series.ring_cells() {
                 // A ring of this very process is whole.
                 drop(self.add_ring(&fit, (series.key(), is_negative), &cells, process));
@@ -258,7 +194,7 @@ impl Merger {
 
     fn fit(&mut self, record: &Record<'_>) -> Result<Fit, &'static str> {
         let key = FamilyKey::decode(record.key).ok_or("a metric's description is damaged")?;
-        self.fit_key(key, record.flags & REMOVED != 0)
+        self.fit_key(key, record.is_removed())
     }
 
     fn fit_key(&mut self, mut key: FamilyKey, is_removed: bool) -> Result<Fit, &'static str> {
@@ -276,6 +212,7 @@ impl Merger {
             bounds: key.bounds.clone(),
             n_bounds: key.bounds.len(),
             is_native: key.native.is_some(),
+            next: 0,
         };
         if is_removed {
             return Ok(fit);
@@ -325,82 +262,19 @@ impl Merger {
         Ok(())
     }
 
-    fn add_record(&mut self, fit: &mut Fit, record: Record<'_>, process: ProcessId, is_live: bool) {
-        if fit.is_removed || record.flags & REMOVED != 0 || record.cells.len() != fit.n_cells {
-            return;
-        }
-        let Some(key) = fit.key(record.key) else {
-            return;
-        };
-        let key = &*key;
-        let family = &self.families[fit.family];
-        let hash = family.hash(key);
-        let found = family.find(hash, key);
-        if found.is_none() {
-            if self.n_series == self.limits.series_max || !is_key(key, family) {
-                return;
-            }
-            if !self.take_cells(family.key.n_cells() - 1, process) {
-                return;
-            }
-            self.n_series += 1;
-            if self.n_series == self.limits.series_max {
-                self.damaged.push(Damage {
-                    path: process.to_string().into(),
-                    offset: None,
-                    what: "the group has more series than the limit".to_owned(),
-                });
-            }
-        }
-        let (&time, values) = record.cells.split_first().expect("a series has a time");
-        let source = Source {
-            process,
-            is_live,
-            time: f64::from_bits(time),
-        };
-        let values = values.iter().map(|bits| f64::from_bits(*bits));
-        let family = &mut self.families[fit.family];
-        fit.keep_up(family);
-        match &fit.buckets {
-            None => family.add(found, (hash, key), source, values),
-            Some(places) => {
-                let values: Vec<f64> = values.collect();
-                let wide = widen_values(&values, places, family.key.bounds.len());
-                family.add(found, (hash, key), source, wide.into_iter());
-            }
-        }
-    }
-
-    /// Adds an exemplar to its series, which stands before it; without one it says nothing.
-    fn add_exemplar(&mut self, fit: &mut Fit, record: &Record<'_>) {
-        if fit.is_removed || record.flags & REMOVED != 0 {
-            return;
-        }
-        let Some((mut exemplar, key)) = Exemplar::decode(record) else {
-            return;
-        };
-        let Some(key) = fit.key(key) else {
-            return;
-        };
-        let family = &mut self.families[fit.family];
-        fit.keep_up(family);
-        if let Some(places) = &fit.buckets {
-            match widened_cell(exemplar.cell, places) {
-                Some(cell) => exemplar.cell = cell,
-                None => return,
-            }
-        }
-        if let Some(series) = family.find(family.hash(&key), &key) {
-            family.add_exemplar(series, exemplar);
-        }
-    }
-
     pub(crate) fn into_families(self) -> Vec<FamilySum> {
         self.families
     }
 
     /// The reading; with the group's own process metrics where `/proc` is at hand.
-    pub(crate) fn finish(mut self, group: Option<(GroupKey, &Proc)>) -> GroupReading {
+    ///
+    /// `tell` hears the ticks of processor time that nobody may tell less of from now on, and says
+    /// what is told.
+    pub(crate) fn finish(
+        mut self,
+        group: Option<(GroupKey, &Proc)>,
+        tell: impl FnOnce(u64) -> u64,
+    ) -> GroupReading {
         let is_many = 1 < self.n_started || matches!(self.registries, Registries::All { .. });
         let mut families: Vec<FamilyReading> = self
             .families
@@ -417,7 +291,9 @@ impl Merger {
                 dead: &self.dead,
                 n_started: self.n_started,
             };
-            families.extend(process_metrics::families(proc, &present));
+            let told = self.told_ticks;
+            let tell = |ticks: u64| tell(ticks.max(told));
+            families.extend(process_metrics::families(proc, &present, tell));
             families.extend(process_metrics::trouble(self.n_unshared, self.n_panics));
         }
         GroupReading {
@@ -425,15 +301,6 @@ impl Merger {
             processes: self.live,
             damaged: self.damaged,
         }
-    }
-}
-
-/// Whether these bytes are label values of this family.
-fn is_key(key: &[u8], family: &FamilySum) -> bool {
-    let n_texts = record::count_texts(key);
-    match family.key.kind {
-        FamilyKind::Info => n_texts.is_some_and(|n_texts| n_texts.is_multiple_of(2)),
-        _ => n_texts == Some(family.key.label_names.len()),
     }
 }
 

@@ -23,16 +23,8 @@ pub(crate) fn push_value(out: &mut String, value: f64) {
     }
     let text = python_digits(value);
     let text = text.as_str();
-    match (text.split_once('e'), text.find('.')) {
-        (Some((mantissa, exponent)), _) => {
-            let (sign, digits) = match exponent.strip_prefix('-') {
-                Some(digits) => ('-', digits),
-                None => ('+', exponent),
-            };
-            // Writing to a string cannot fail; the macro's result says so by its type only.
-            _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
-        }
-        (None, Some(dot)) if 0.0 < value && 6 < dot => {
+    match text.find('.') {
+        Some(dot) if 0.0 < value && 6 < dot && !text.contains('e') => {
             out.push_str(&text[..1]);
             let fraction = text[dot + 1..].trim_end_matches('0');
             let whole = if fraction.is_empty() {
@@ -47,7 +39,33 @@ pub(crate) fn push_value(out: &mut String, value: f64) {
             out.push_str(fraction);
             push_exponent(out, dot - 1);
         }
-        (None, _) => out.push_str(text),
+        _ => push_python(out, text),
+    }
+}
+
+/// A number as Python's `repr` writes it.
+pub(crate) fn push_repr(out: &mut String, value: f64) {
+    if value.is_nan() {
+        return out.push_str("nan");
+    }
+    if value.is_infinite() {
+        return out.push_str(if 0.0 < value { "inf" } else { "-inf" });
+    }
+    push_python(out, python_digits(value).as_str());
+}
+
+/// Digits with an exponent of Python's form, which has a sign and at least two digits.
+fn push_python(out: &mut String, digits: &str) {
+    match digits.split_once('e') {
+        Some((mantissa, exponent)) => {
+            let (sign, exponent) = match exponent.strip_prefix('-') {
+                Some(exponent) => ('-', exponent),
+                None => ('+', exponent),
+            };
+            // Writing to a string cannot fail; the macro's result says so by its type only.
+            _ = write!(out, "{mantissa}e{sign}{exponent:0>2}");
+        }
+        None => out.push_str(digits),
     }
 }
 

@@ -100,6 +100,8 @@ pub(crate) struct State {
     exemplars: ExemplarRows,
     /// Words that exemplars took of the segment.
     exemplar_words: usize,
+    /// The most ticks of processor time that this process told of its group.
+    told_ticks: u64,
     /// Series that should be shared and found no room.
     unshared: HashMap<usize, Arc<Series>>,
 }
@@ -396,6 +398,15 @@ impl State {
             self.removed
                 .insert((RecordKind::Series, number, key), words);
         }
+    }
+
+    /// What is told of the group's processor time, once it is this: never less than before.
+    fn tell(&mut self, ticks: u64) -> u64 {
+        self.told_ticks = self.told_ticks.max(ticks);
+        if let Some(home) = &self.home {
+            home.segment.set_told(self.told_ticks);
+        }
+        self.told_ticks
     }
 
     fn fail(&mut self, error: &(dyn std::error::Error + 'static)) {

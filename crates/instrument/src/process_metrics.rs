@@ -4,6 +4,7 @@
 //! whoever is asked. Names and help are prometheus_client's (`process_collector.py`).
 
 use std::fs;
+use std::path::Path;
 
 use crate::group::{GroupKey, Proc, ProcStat, ProcessId};
 use crate::reading::{FamilyKind, FamilyReading, Value};
@@ -23,8 +24,13 @@ pub(crate) struct Present<'a> {
 /// Descriptors looked at in one process: listing more takes milliseconds.
 const FDS_MAX: usize = 1 << 20;
 
-pub(crate) fn families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
-    let mut families = proc_families(proc, present);
+/// `tell` says what is told of the group's ticks of processor time.
+pub(crate) fn families(
+    proc: &Proc,
+    present: &Present<'_>,
+    tell: impl FnOnce(u64) -> u64,
+) -> Vec<FamilyReading> {
+    let mut families = proc_families(proc, present, tell);
     families.push(gauge(
         "pyrometer_workers",
         "Live processes of the group that do its work: all but a master.",
@@ -68,7 +74,11 @@ fn n_workers(present: &Present<'_>) -> usize {
     }
 }
 
-fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
+fn proc_families(
+    proc: &Proc,
+    present: &Present<'_>,
+    tell: impl FnOnce(u64) -> u64,
+) -> Vec<FamilyReading> {
     let root = present.group.0;
     // The root belongs to the group also when it never loads the package (a gunicorn master
     // without preload does not).
@@ -76,6 +86,9 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
     if !ids.contains(&root) {
         ids.push(root);
     }
+    // Parents before their children: of one that ends meanwhile the ticks are then missing for
+    // this moment. The other way round they would count twice, and be taken back later.
+    ids.sort_unstable_by_key(|id| (id.start, id.pid));
     let stats = |ids: &[ProcessId]| -> Vec<(ProcessId, ProcStat)> {
         let stat = |id: &ProcessId| Some((*id, proc.stat(id.pid)?));
         let own = |(id, stat): &(ProcessId, ProcStat)| stat.start == id.start;
@@ -116,7 +129,7 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
     families.push(counter(
         "process_cpu_seconds",
         "Total user and system CPU time spent in seconds.",
-        cpu_ticks(present, &live, &dead) / ticks,
+        tell(cpu_ticks(present, &live, &dead)) as f64 / ticks,
     ));
     let fds: Vec<Option<(f64, f64)>> = live.iter().map(|(id, _)| open_fds(proc, id)).collect();
     families.extend(fd_families(&fds));
@@ -125,22 +138,19 @@ fn proc_families(proc: &Proc, present: &Present<'_>) -> Vec<FamilyReading> {
 }
 
 /// Ticks of the living, and of those that ended: their parent got them when it waited for them
-/// (`cutime`, `cstime`), and until then they are zombies whose own ticks can still be read. So
-/// the sum never falls when a worker dies. A process that was always alone counts only itself,
-/// as prometheus_client does; in a group, other children that were waited for count too.
+/// (`cutime`, `cstime`), and until then they are zombies whose own entries can still be read. A
+/// process that was always alone counts only itself, as prometheus_client does; in a group, other
+/// children that were waited for count too.
 fn cpu_ticks(
     present: &Present<'_>,
     live: &[(ProcessId, ProcStat)],
     dead: &[(ProcessId, ProcStat)],
-) -> f64 {
+) -> u64 {
     let is_alone = present.n_started <= 1 && live.len() == 1;
-    let own: u64 = live
-        .iter()
-        .chain(dead)
-        .map(|(_, stat)| stat.cpu_ticks)
-        .sum();
-    let of_children: u64 = live.iter().map(|(_, stat)| stat.children_cpu_ticks).sum();
-    (if is_alone { own } else { own + of_children }) as f64
+    let all = live.iter().chain(dead).map(|(_, stat)| stat);
+    let own: u64 = all.clone().map(|stat| stat.cpu_ticks).sum();
+    let of_children: u64 = all.map(|stat| stat.children_cpu_ticks).sum();
+    if is_alone { own } else { own + of_children }
 }
 
 /// Of the process that is nearest to its limit: the first one to fail is what matters.
@@ -164,12 +174,17 @@ fn fd_families(fds: &[Option<(f64, f64)>]) -> Vec<FamilyReading> {
 
 /// Open descriptors of a process, and how many it may open.
 fn open_fds(proc: &Proc, id: &ProcessId) -> Option<(f64, f64)> {
-    let open = fs::read_dir(proc.path(id.pid, "fd"))
-        .ok()?
-        .take(FDS_MAX)
-        .count();
-    let max = max_fds(&fs::read_to_string(proc.path(id.pid, "limits")).ok()?)?;
-    Some((open as f64, max))
+    let open = n_open_fds(&proc.path(id.pid, "fd"))?;
+    Some((open as f64, proc.read(id.pid, "limits", max_fds)?))
+}
+
+fn n_open_fds(dir: &Path) -> Option<u64> {
+    // Since Linux 6.2 the folder's length tells, and before it is 0. Listing the folder makes the
+    // kernel look up each descriptor by name.
+    match fs::metadata(dir).ok()?.len() {
+        0 => u64::try_from(fs::read_dir(dir).ok()?.take(FDS_MAX).count()).ok(),
+        n_open => Some(n_open),
+    }
 }
 
 /// What each process takes, by its worker number: a process that replaces another goes on with

@@ -22,9 +22,11 @@ use crate::native::NativeSpec;
 use crate::reading::FamilyKind;
 
 mod texts;
+mod walk;
 
 pub(crate) use texts::{count_texts, decode_texts, encode_texts, push_texts};
 use texts::{put_count, put_text, take, take_count, take_text};
+pub(crate) use walk::{Found, walk};
 
 /// `pyromseg` as a little-endian word; on a machine of the other byte order it does not match,
 /// and such a file was not written on this machine.
@@ -42,6 +44,8 @@ pub(crate) const UNSHARED_WORD: usize = 8;
 pub(crate) const PANICS_WORD: usize = 9;
 /// Header word: the worker number of the process plus one; 0 where it has none.
 pub(crate) const WORKER_WORD: usize = 10;
+/// Header word: the most processor time that this process told of its group (`told.rs`).
+pub(crate) const TOLD_WORD: usize = 11;
 
 const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"prec");
 const RECORD_HEADER_WORDS: usize = 3;
@@ -339,73 +343,31 @@ fn checksum(words: &[u64]) -> u32 {
 pub(crate) struct Record<'a> {
     pub(crate) kind: RecordKind,
     pub(crate) family: u32,
+    /// All words before the flags; none where there is no record.
+    pub(crate) head: &'a [u64],
     pub(crate) key: &'a [u8],
     pub(crate) flags: u64,
     /// The bits of `f64`s.
     pub(crate) cells: &'a [u64],
 }
 
-/// A step of a walk over a file.
-#[derive(Debug)]
-pub(crate) enum Found<'a> {
-    Record(Record<'a>),
-    /// Words from this one on are no record; the walk goes on at the next thing that is one.
-    Damage {
-        word: usize,
-    },
-}
+impl Record<'_> {
+    pub(crate) fn is_removed(&self) -> bool {
+        self.flags & REMOVED != 0
+    }
 
-/// Walks over the records in `words`, from `at` on. Damage costs the damaged record alone: the
-/// walk finds the next one by its magic and its checksum.
-pub(crate) fn walk(words: &[u64], at: usize) -> impl Iterator<Item = Found<'_>> {
-    let mut at = at;
-    // A damaged record is summed up in vain once. Made-up heads of long records at every third
-    // word would take the square of the file's length.
-    let mut spare_words = words.len() + RECORD_WORDS_MAX;
-    std::iter::from_fn(move || {
-        let began = at;
-        while at < words.len() {
-            if let Some((record, len)) = decode_record(&words[at..], &mut spare_words) {
-                if began < at && words[began..at].iter().any(|word| *word != 0) {
-                    return Some(Found::Damage { word: began });
-                }
-                at += len;
-                return Some(Found::Record(record));
-            }
-            at += 1;
-        }
-        let rest = words.get(began..).unwrap_or_default();
-        let is_damaged = rest.iter().any(|word| *word != 0);
-        (is_damaged).then_some(Found::Damage { word: began })
-    })
-}
+    /// With the key and the number of cells, this is all that the head says: checksum (high half)
+    /// and family number. 0 where there is no record.
+    pub(crate) fn seal(&self) -> u64 {
+        let first = self.head.first().copied().unwrap_or_default();
+        first >> 32 << 32 | u64::from(self.family)
+    }
 
-/// `spare_words` may be spent on checksums that do not fit.
-fn decode_record<'a>(words: &'a [u64], spare_words: &mut usize) -> Option<(Record<'a>, usize)> {
-    let (&[first, second, third], _) = words.split_first_chunk()?;
-    if first as u32 != RECORD_MAGIC {
-        return None;
+    /// Whether the last word of the key is filled up with zero bytes.
+    pub(crate) fn is_padded(&self) -> bool {
+        let padding = &bytes_of(self.head)[RECORD_HEADER_WORDS * 8 + self.key.len()..];
+        padding.iter().all(|byte| *byte == 0)
     }
-    let len = second as u32 as usize;
-    let kind = RecordKind::of((second >> 32) as u16)?;
-    let n_cells = usize::from((second >> 48) as u16);
-    let key_len = third as u32 as usize;
-    let flags_at = flags_at(key_len);
-    if len != flags_at + 1 + n_cells || words.len() < len || *spare_words < flags_at {
-        return None;
-    }
-    if u64::from(checksum(&words[1..flags_at])) != first >> 32 {
-        *spare_words -= flags_at;
-        return None;
-    }
-    let record = Record {
-        kind,
-        family: (third >> 32) as u32,
-        key: &bytes_of(&words[RECORD_HEADER_WORDS..flags_at])[..key_len],
-        flags: words[flags_at],
-        cells: &words[flags_at + 1..len],
-    };
-    Some((record, len))
 }
 
 /// The header of a new file. `used` starts at the first record's place.

@@ -10,9 +10,11 @@ use crate::group::ProcessId;
 use crate::mapping::map_forever;
 use crate::private_fs::{PrivateDir, check_file_bytes};
 use crate::record::{
-    self, HEADER_WORDS, PANICS_WORD, UNSHARED_WORD, USED_CHECK_WORD, USED_WORD, WORKER_WORD,
+    self, HEADER_WORDS, PANICS_WORD, TOLD_WORD, UNSHARED_WORD, USED_CHECK_WORD, USED_WORD,
+    WORKER_WORD,
 };
 use crate::segment_file::SegmentName;
+use crate::told;
 
 /// How much shared memory one process may take.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +132,11 @@ impl Segment {
 
     pub(crate) fn set_panics(&self, n_panics: u64) {
         self.set_header(PANICS_WORD, n_panics);
+    }
+
+    /// Tells readers how much processor time of the group this process told of.
+    pub(crate) fn set_told(&self, ticks: u64) {
+        self.set_header(TOLD_WORD, told::encode(ticks));
     }
 
     fn set_header(&self, word: usize, value: u64) {

@@ -9,10 +9,12 @@ use crate::key_index::KeyIndex;
 use crate::merge::adds_up;
 use crate::native::{BadRing, NativeSpec, NativeSum};
 use crate::reading::{FamilyKind, FamilyReading, NativeReading, SeriesReading, Value};
-use crate::record::{self, FamilyKey, GaugeMode, MOVED, NATIVE_CELLS};
+use crate::record::{self, FamilyKey, GaugeMode, MOVED, NATIVE_CELLS, Record};
 
+mod buckets;
 mod gauge;
 
+pub(crate) use buckets::{widen_values, widened_cell};
 use gauge::{latest, one_gauge};
 
 /// All series of one metric, over several processes.
@@ -39,10 +41,16 @@ pub(crate) struct FamilySum {
 #[derive(Debug)]
 pub(crate) struct SeriesSum {
     key: Range<usize>,
+    /// Of the last sound record that said it; 0 for none.
+    seal: u64,
     /// The first and the last of its contributions.
     first: usize,
     last: usize,
 }
+
+/// The hash of a key that was looked for in vain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyHash(u32);
 
 /// What one process says of a series.
 #[derive(Debug)]
@@ -125,60 +133,105 @@ impl FamilySum {
         &self.keys[series.key.clone()]
     }
 
-    pub(crate) fn hash(&self, key: &[u8]) -> u32 {
-        self.index.hash(key)
+    /// The place of a series, which is likely to be `guess`, or what [`Self::put`] needs.
+    pub(crate) fn find(&self, guess: usize, key: &[u8]) -> Result<usize, KeyHash> {
+        let is_it = |place: usize| self.key_of(&self.series[place]) == key;
+        if guess < self.series.len() && is_it(guess) {
+            return Ok(guess);
+        }
+        let hash = self.index.hash(key);
+        self.index.find(hash, is_it).ok_or(KeyHash(hash))
     }
 
-    pub(crate) fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
-        self.index
-            .find(hash, |place| self.key_of(&self.series[place]) == key)
+    /// Whether this record says word for word what a sound one said of the series at this place,
+    /// so that it is sound as well. The two have as many cells.
+    pub(crate) fn is_known(&self, place: usize, record: &Record<'_>) -> bool {
+        self.series.get(place).is_some_and(|series| {
+            let seal = record.seal();
+            seal != 0
+                && series.seal == seal
+                && self.key_of(series) == record.key
+                && record.is_padded()
+        })
     }
 
-    /// Adds what one process says of series `found`, or of a new one with this key.
+    /// Remembers a sound record, whose key and cells are as they are here.
+    pub(crate) fn seal(&mut self, place: usize, record: &Record<'_>) {
+        self.series[place].seal = record.seal();
+    }
+
+    /// Adds what one process says of a series that was looked for; its place.
+    pub(crate) fn put(
+        &mut self,
+        found: Result<usize, KeyHash>,
+        key: &[u8],
+        from: Source,
+        values: impl ExactSizeIterator<Item = f64>,
+    ) -> usize {
+        match found {
+            Ok(place) => {
+                self.add(place, from, values);
+                place
+            }
+            Err(hash) => self.push(hash, key, from, values),
+        }
+    }
+
+    /// Adds what one process says of the series at this place.
     pub(crate) fn add(
         &mut self,
-        found: Option<usize>,
-        (hash, key): (u32, &[u8]),
+        place: usize,
         from: Source,
         values: impl ExactSizeIterator<Item = f64>,
     ) {
-        let next = self.contributions.len();
-        match found {
-            Some(place) if adds_up(self.key.kind) => {
-                let at = self.series[place].first;
-                let sum = &mut self.values[at * self.n_values..];
-                for (to, from) in sum.iter_mut().zip(values) {
-                    *to += from;
-                }
-                let time = &mut self.contributions[at].time;
-                *time = time.min(from.time);
-                return;
+        let series = &mut self.series[place];
+        if adds_up(self.key.kind) {
+            let sum = &mut self.values[series.first * self.n_values..];
+            for (to, from) in sum.iter_mut().zip(values) {
+                *to += from;
             }
+            let time = &mut self.contributions[series.first].time;
+            *time = time.min(from.time);
+        } else if self.contributions[series.last].process == from.process {
             // One name in two registries that are read as one, or two metrics that share their
             // cells: what was made later says more, unless nobody touched it.
-            Some(place) if self.contributions[self.series[place].last].process == from.process => {
-                if MOVED <= from.time {
-                    self.say_anew(self.series[place].last, from, values);
-                }
-                return;
+            if MOVED <= from.time {
+                let last = series.last;
+                self.say_anew(last, from, values);
             }
-            Some(place) => {
-                self.contributions[self.series[place].last].next = next;
-                self.series[place].last = next;
-            }
-            None => {
-                let start = self.keys.len();
-                self.keys.extend_from_slice(key);
-                self.series.push(SeriesSum {
-                    key: start..self.keys.len(),
-                    first: next,
-                    last: next,
-                });
-                self.index.push(hash);
-                self.natives
-                    .extend(self.key.native.as_ref().map(NativeSum::new));
-            }
+        } else {
+            let next = self.contributions.len();
+            self.contributions[series.last].next = next;
+            series.last = next;
+            self.contribute(from, values);
         }
+    }
+
+    /// Adds a series that nobody had; its place.
+    fn push(
+        &mut self,
+        KeyHash(hash): KeyHash,
+        key: &[u8],
+        from: Source,
+        values: impl ExactSizeIterator<Item = f64>,
+    ) -> usize {
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        let first = self.contributions.len();
+        self.series.push(SeriesSum {
+            key: start..self.keys.len(),
+            seal: 0,
+            first,
+            last: first,
+        });
+        self.index.push(hash);
+        self.natives
+            .extend(self.key.native.as_ref().map(NativeSum::new));
+        self.contribute(from, values);
+        self.series.len() - 1
+    }
+
+    fn contribute(&mut self, from: Source, values: impl ExactSizeIterator<Item = f64>) {
         debug_assert_eq!(values.len(), self.n_values);
         self.values.extend(values);
         self.contributions.push(Contribution {
@@ -274,6 +327,10 @@ impl FamilySum {
         }
         self.key.bounds = union;
         self.n_values = self.key.n_cells() - 1;
+        for series in &mut self.series {
+            // What was sealed had another number of cells.
+            series.seal = 0;
+        }
         new
     }
 
@@ -427,27 +484,6 @@ impl FamilySum {
 fn native_values(values: &[f64]) -> Option<(f64, f64)> {
     let [zero, outside] = *values.last_chunk::<NATIVE_CELLS>()?;
     Some((zero, outside))
-}
-
-/// Moves bucket `i` to `places[i]` of `n` buckets; what stands before and behind them stays so.
-pub(crate) fn widen_values(values: &[f64], places: &[usize], n: usize) -> Vec<f64> {
-    let behind = &values[1 + places.len()..];
-    let mut wide = vec![0.0; 1 + n];
-    wide[0] = values[0];
-    for (place, value) in places.iter().zip(&values[1..]) {
-        wide[1 + place] += value;
-    }
-    wide.extend_from_slice(behind);
-    wide
-}
-
-/// Where a histogram's cell goes when bucket `i` goes to `places[i]`: the sum stays the first.
-pub(crate) fn widened_cell(cell: u16, places: &[usize]) -> Option<u16> {
-    let Some(bucket) = cell.checked_sub(1) else {
-        return Some(0);
-    };
-    let place = places.get(usize::from(bucket))?;
-    u16::try_from(1 + place).ok()
 }
 
 /// Families that have no beginning worth telling begin at 0.

@@ -3,6 +3,7 @@
 mod print;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{METRIC_NAME, Matcher, Timestamp};
 
@@ -206,6 +207,12 @@ impl Expr {
         self.root.value_type()
     }
 
+    /// How far before the evaluation's time the oldest sample lies that the expression reads,
+    /// the lookback of its selectors aside. What is fixed with `@` does not count.
+    pub fn look_back(&self) -> Duration {
+        Duration::from_millis(self.root.look_back_ms().max(0).unsigned_abs())
+    }
+
     /// Every vector selector, in the order of the text.
     pub fn selectors(&self) -> impl Iterator<Item = SelectorRef<'_>> {
         let mut waiting = vec![&self.root];
@@ -280,6 +287,22 @@ impl Node {
             }
         };
         pair.into_iter().flatten().chain(list)
+    }
+
+    fn look_back_ms(&self) -> i64 {
+        let inner = self.children().map(Self::look_back_ms).max().unwrap_or(0);
+        let (shift, range_ms) = match &self.kind {
+            NodeKind::Selector(selector) => (selector.shift, 0),
+            NodeKind::Range(range) => (range.selector.shift, range.range_ms),
+            NodeKind::Subquery(subquery) => (subquery.shift, subquery.range_ms),
+            _ => return inner,
+        };
+        match shift.at {
+            Some(_) => 0,
+            None => inner
+                .saturating_add(range_ms)
+                .saturating_add(shift.offset_ms),
+        }
     }
 
     fn selector(&self) -> Option<&Selector> {

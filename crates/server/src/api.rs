@@ -1,6 +1,7 @@
 //! The HTTP API (docs/api.md): Prometheus's, and what the web UI needs besides.
 
 mod answer;
+mod dashboards;
 mod packs;
 mod params;
 mod query;
@@ -63,6 +64,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(rules::router())
         .merge(services::router())
         .merge(packs::router())
+        .merge(dashboards::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

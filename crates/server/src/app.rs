@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::judge::Judge;
+use crate::judge::{Judge, PackSources};
 use crate::query::QueryEngine;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::Targets;
@@ -36,10 +36,13 @@ pub(crate) struct App {
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) retention: Duration,
+    /// Where people reach this server; links in alerts begin with it.
+    pub(crate) external_url: String,
     /// Of announced process groups.
     pub(crate) scrape_interval: Duration,
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
+    pub(crate) pack_sources: PackSources,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }

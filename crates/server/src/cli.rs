@@ -4,6 +4,8 @@
 
 mod check;
 mod client;
+mod dashboards;
+mod export;
 mod query;
 mod run;
 mod style;
@@ -37,6 +39,25 @@ enum Command {
         #[command(subcommand)]
         what: CheckWhat,
     },
+    /// Write the curated library for other tools.
+    Export {
+        #[command(subcommand)]
+        what: ExportWhat,
+    },
+    /// Give dashboards of Grafana to a running server.
+    Import {
+        /// Dashboards as JSON, in the classic model.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The running server.
+        #[arg(
+            long,
+            value_name = "URL",
+            default_value = "http://127.0.0.1:9095",
+            env = "PYROMETER_SERVER"
+        )]
+        server: String,
+    },
     /// Ask a running server.
     Query {
         #[command(subcommand)]
@@ -65,6 +86,10 @@ pub(crate) struct UpArgs {
         env = "PYROMETER_LISTEN"
     )]
     pub(crate) listen: SocketAddr,
+    /// Where people reach this server, for links in alerts [default: http:// and the address it
+    /// listens on]
+    #[arg(long, value_name = "URL", env = "PYROMETER_EXTERNAL_URL")]
+    pub(crate) external_url: Option<String>,
     /// Listen on an address that others can reach, although nobody has to log in.
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,
@@ -84,6 +109,13 @@ pub(crate) struct UpArgs {
     /// Do not judge by the curated packs, only by the rule files of the configuration.
     #[arg(long)]
     pub(crate) no_packs: bool,
+    /// A folder with packs of your own, one folder each; may stand several times. A pack named as
+    /// one of ours takes its place.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) packs: Vec<PathBuf>,
+    /// A file that tunes thresholds of packs and switches alerts off; read anew on a reload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overrides: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -96,6 +128,9 @@ struct RunArgs {
     /// The service's name [default: the application's, or the program's]
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
+    /// Serve `/metrics` of the whole program here too; without an address only to this machine.
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    metrics_port: Option<String>,
     /// What to run, and its arguments: `pyrometer run -- gunicorn shop:app`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -115,6 +150,31 @@ enum CheckWhat {
     Rules {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Tell what of Grafana's dashboards can be shown.
+    Dashboards {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check folders with packs, and a file with overrides of them and of ours.
+    Packs {
+        #[arg(value_name = "FOLDER", required_unless_present = "overrides")]
+        folders: Vec<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        overrides: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ExportWhat {
+    /// Rules for Prometheus, inhibitions for Alertmanager, dashboards for Grafana and Perses.
+    Packs {
+        /// Where to; made when it is missing, files of the same names are replaced.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// Only this pack; may stand several times.
+        #[arg(long, value_name = "ID")]
+        pack: Vec<String>,
     },
 }
 
@@ -182,13 +242,23 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Up(args) => up::run(args),
-        Command::Run(args) => run::run(args.service.as_deref(), &args.command),
+        Command::Run(args) => run::run(&args),
         Command::Check {
             what: CheckWhat::Config { files, strict },
         } => check::configs(&files, strict),
         Command::Check {
             what: CheckWhat::Rules { files },
         } => check::rules(&files),
+        Command::Check {
+            what: CheckWhat::Packs { folders, overrides },
+        } => check::packs(folders, overrides),
+        Command::Check {
+            what: CheckWhat::Dashboards { files },
+        } => dashboards::check(&files),
+        Command::Export {
+            what: ExportWhat::Packs { folder, pack },
+        } => export::packs(&folder, &pack),
+        Command::Import { files, server } => dashboards::import(&server, &files),
         Command::Query {
             what:
                 QueryWhat::Instant {

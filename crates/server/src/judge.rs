@@ -8,6 +8,7 @@
 mod detections;
 mod group;
 mod load;
+mod packs;
 pub(crate) mod services;
 #[cfg(test)]
 pub(crate) mod world;
@@ -15,17 +16,18 @@ pub(crate) mod world;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use diagnosis::pack::{Pack, embedded};
-use diagnosis::rules::Alert;
+use diagnosis::pack::Pack;
+use diagnosis::rules::{Alert, GroupOptions, PostableAlert, RESEND_DELAY};
 use model::Timestamp;
 use promql::{Cancel, EvalOptions};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 pub(crate) use self::detections::Detections;
 pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
+pub(crate) use self::packs::{LoadedPacks, PackSources, from_folder, load as load_packs};
 use crate::app::App;
 use crate::self_metrics::RuleGauges;
 
@@ -39,33 +41,63 @@ const DETECT_INTERVAL: Duration = Duration::from_secs(10);
 /// An evaluation may take as long as its interval, but never less than this.
 const DEADLINE_MIN: Duration = Duration::from_secs(10);
 
+/// Alerts of evaluations that wait for whoever delivers them: a minute of a hundred groups that
+/// are evaluated every 15 s.
+const POSTABLE_MAX: usize = 512;
+
 /// The state of all rules. Shared by the evaluating tasks and the API.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    packs: Vec<Pack>,
+    packs: RwLock<Arc<Vec<Pack>>>,
     groups: RwLock<Vec<Arc<JudgedGroup>>>,
     detections: RwLock<Arc<Detections>>,
+    /// Where alerts go; `None` until somebody listens.
+    listener: RwLock<Option<mpsc::Sender<Vec<PostableAlert>>>>,
     /// The configuration was read anew.
     reloaded: Notify,
 }
 
 impl Judge {
     pub(crate) fn new() -> Self {
-        let load = |files| Pack::load(&files).expect("the packs' gate test loads each of them");
         Self {
-            packs: embedded().into_iter().map(load).collect(),
+            packs: RwLock::new(Arc::new(load_packs(&PackSources::default()).packs)),
             groups: RwLock::default(),
             detections: RwLock::default(),
+            listener: RwLock::default(),
             reloaded: Notify::new(),
         }
     }
 
-    pub(crate) fn packs(&self) -> &[Pack] {
-        &self.packs
+    pub(crate) fn packs(&self) -> Arc<Vec<Pack>> {
+        Arc::clone(&self.packs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn pack(&self, id: &str) -> Option<&Pack> {
-        self.packs.iter().find(|pack| pack.id == id)
+    /// From now on, what each evaluation of a group tells of its alerts, those that fire and those
+    /// that were over a moment ago. Nothing is told of evaluations that have nothing to say.
+    ///
+    /// When the listener is slow the evaluation does not wait: its alerts are dropped and come
+    /// again after the resend delay. A second listener takes the place of the first.
+    #[allow(dead_code, reason = "whoever delivers alerts calls it")]
+    pub(crate) fn listen(&self) -> mpsc::Receiver<Vec<PostableAlert>> {
+        let (sender, receiver) = mpsc::channel(POSTABLE_MAX);
+        *self
+            .listener
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    fn tell(&self, group: &JudgedGroup, alerts: Vec<PostableAlert>) {
+        let listener = self.listener.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = listener.as_ref().filter(|_| !alerts.is_empty()) else {
+            return;
+        };
+        if listener.try_send(alerts).is_err() {
+            warn!(
+                group = group.name(),
+                "too many alerts wait to be sent, those of this evaluation come again later"
+            );
+        }
     }
 
     /// The groups that are judged: those of packs only once they were detected.
@@ -165,20 +197,27 @@ impl Judge {
             error!(file = %problem.file.display(), %problem.reason, "rule file cannot be used");
         }
         if app.settings.packs {
-            loaded.groups.extend(load::pack_groups(&self.packs));
+            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources);
+            for problem in &problems {
+                error!(%problem, "a pack or an override cannot be used");
+            }
+            loaded.groups.extend(load::pack_groups(&packs));
+            *self.packs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
         }
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         let mut next: Vec<Arc<JudgedGroup>> = Vec::with_capacity(loaded.groups.len());
+        let options = GroupOptions {
+            interval: config.evaluation_interval,
+            resend_delay: RESEND_DELAY,
+            external_labels: config.external_labels.clone(),
+            external_url: app.settings.external_url.clone(),
+        };
         for found in loaded.groups {
-            let interval = found.group.interval.unwrap_or(config.evaluation_interval);
-            let external = &config.external_labels;
-            let same = groups
-                .iter()
-                .find(|group| group.is(&found, interval, external));
+            let same = groups.iter().find(|group| group.is(&found, &options));
             next.push(match same {
                 Some(group) => Arc::clone(group),
                 None => {
-                    let group = JudgedGroup::new(found, interval, external.clone());
+                    let group = JudgedGroup::new(found, options.clone());
                     group.restore(&app.store, app.clock.now());
                     Arc::new(group)
                 }
@@ -202,7 +241,10 @@ async fn detect_loop(app: Arc<App>, cancel: CancellationToken) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
             let now = judge.clock.now();
-            Detections::find(&judge.judge.packs, &groups, &judge.store.snapshot(), now)
+            let before = judge.judge.detections();
+            let snapshot = judge.store.snapshot();
+            Detections::find(&judge.judge.packs(), &groups, &snapshot, now)
+                .with_history(&before, &snapshot)
         });
         match found.await {
             Ok(found) => app.judge.take(found),
@@ -267,7 +309,7 @@ async fn group_loop(
         let (store, judged) = (app.store.clone(), Arc::clone(&group));
         let mut work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            judged.evaluate(&store, due, &options);
+            judged.evaluate(&store, due, &options)
         });
         let deadline = group.interval.max(DEADLINE_MIN);
         let ended = match tokio::time::timeout(deadline, &mut work).await {
@@ -282,7 +324,8 @@ async fn group_loop(
             }
         };
         match ended {
-            Ok(()) => {
+            Ok(postable) => {
+                app.judge.tell(&group, postable);
                 for rule in &group.report().rules {
                     app.metrics.rule_evaluated(rule.took);
                 }

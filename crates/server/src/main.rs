@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 mod config;
 mod discovery;
+mod exchange;
 mod judge;
 mod metadata;
 mod query;

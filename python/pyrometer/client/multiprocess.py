@@ -16,6 +16,7 @@ from .. import _core, multiprocess_mode
 from ..metrics import Gauge
 from ..metrics_core import Metric
 from ..registry import REGISTRY, CollectorRegistry, collect_in
+from ..registry_writer import RegistryWriter
 from .mmap_merge import FileFamily, read_files
 from .mmap_value import log_once, note_old_variable
 
@@ -70,6 +71,29 @@ class MultiProcessCollector:
             if family.name not in shown:
                 yield family.metric(accumulate=True)
 
+    def _write_to(self, writer: RegistryWriter) -> None:
+        """What ``collect`` yields. Where there are no files, it is all in shared memory."""
+        if REGISTRY._number is None or (self._path is not None and self._files()):
+            for metric in self.collect():
+                writer.write_metric(metric)
+            return
+        shown = self._shown()
+        reading = self._reading()
+        info, collectors = REGISTRY._contents()
+        if info is not None and info.name not in shown:
+            writer.write_metric(info)
+        for collector in collectors:
+            if isinstance(collector, MultiProcessCollector):
+                continue
+            if getattr(collector, "_has_files", False):
+                if collector._name not in shown:
+                    writer.write_metric(collector._sum_in(reading, 0))
+            else:
+                writer.write_collector(collector, reading, shown)
+        for name, *_ in REGISTRY._families_of_others(reading):
+            if name not in shown:
+                writer.write_family(reading, 0, name)
+
     def _files(self) -> list[str]:
         return sorted(glob.glob(os.path.join(glob.escape(self._path or ""), "*.db")))
 
@@ -86,16 +110,20 @@ class MultiProcessCollector:
             shown.update(name for name, *_ in _core.read_group().families(number))
         return shown
 
+    def _reading(self) -> _core.Reading:
+        """All registries as one."""
+        outside, programs = None, []
+        if self._path is not None:
+            outside = multiprocess_mode.outside_number(self._path)
+            programs = multiprocess_mode.programs(self._path)
+        return _core.read_joined(outside, programs)
+
     def _shared(self) -> Iterator[Metric]:
         """What is in shared memory, all registries as one."""
         if REGISTRY._number is None:
             yield from REGISTRY.collect()
             return
-        outside, programs = None, []
-        if self._path is not None:
-            outside = multiprocess_mode.outside_number(self._path)
-            programs = multiprocess_mode.programs(self._path)
-        reading = _core.read_joined(outside, programs)
+        reading = self._reading()
         info, collectors = REGISTRY._contents()
         if info is not None:
             yield info

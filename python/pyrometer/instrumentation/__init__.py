@@ -65,11 +65,19 @@ def init(
         return app
 
 
-def _module(app: Any) -> str:
+def known_module(app: Any) -> Optional[str]:
+    """The module here that knows the application's framework, if one does."""
     for base in type(app).__mro__:
         known = _MODULES.get((base.__module__.partition(".")[0], base.__name__))
         if known is not None:
             return known
+    return None
+
+
+def _module(app: Any) -> str:
+    known = known_module(app)
+    if known is not None:
+        return known
     if not callable(app) or isinstance(app, type):
         raise TypeError(f"{app!r} is no application: neither callable nor of a known framework")
     return "asgi" if _is_asgi(app) else "wsgi"

@@ -13,13 +13,11 @@ from ..registry import CollectorRegistry
 from ..runtime import loops, serving
 from .guard import trouble
 from .http import UNMATCHED, HttpServer, Request, http_server
+from .wsgi import KEY, UNROUTED
 
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
-
-KEY = "pyrometer.request"
-"""Where a scope holds its request, for who knows the route."""
 
 _QUEUE_HEADERS = frozenset((b"x-request-start", b"x-queue-start"))
 
@@ -42,7 +40,8 @@ def instrument(app: Any, registry: CollectorRegistry) -> Any:
 class Middleware:
     """Measures an ASGI application.
 
-    unmatched: the route of requests whose route nobody told.
+    unmatched: the route of requests whose route nobody told. Empty: the application has no routes
+        that could be known, unless a framework inside it has.
     """
 
     def __init__(self, app: Any, server: HttpServer, unmatched: str) -> None:
@@ -104,6 +103,8 @@ class Middleware:
                     break
             request: Request = server.begin(scope["method"])
             scope[KEY] = request
+            if not self._unmatched:
+                scope[UNROUTED] = True
             return request
         except Exception:
             trouble("asgi")
@@ -119,12 +120,20 @@ class Middleware:
         if scope["type"] == "lifespan":
             await self._call_lifespan(scope, receive, send)
             return
-        if scope["type"] != "websocket" or KEY in scope:
+        if KEY in scope:
+            if self._unmatched and scope.pop(UNROUTED, None) and scope[KEY].route is None:
+                # The routes inside tell better, if one matches.
+                scope[KEY].route = self._unmatched
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
         session = Request()
         session.prefix, session.route, session.error = "", None, None
         scope[KEY] = session
+        if not self._unmatched:
+            scope[UNROUTED] = True
         started = self._server.begin_session()
         try:
             await self.app(scope, receive, send)

@@ -93,7 +93,7 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         async def measured_async(request: Any) -> Any:
             measured = begin(request)
             if measured is None:
-                return await get_response(request)
+                return _tell_route(request, await get_response(request))
             try:
                 response = await get_response(request)
             except BaseException as error:
@@ -107,7 +107,7 @@ def middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def measured_sync(request: Any) -> Any:
         measured = begin(request)
         if measured is None:
-            return get_response(request)
+            return _tell_route(request, get_response(request))
         try:
             response = get_response(request)
         except BaseException as error:
@@ -144,13 +144,28 @@ def prepare(registry: CollectorRegistry) -> None:
             trouble("django")
 
 
+def _tell_route(request: Any, response: Any) -> Any:
+    """The response, once the route is told to who measures further out and knows none."""
+    try:
+        if _holder(request).pop(wsgi.UNROUTED, None):
+            _note_route_of(request)
+    except Exception:
+        trouble("django")
+    return response
+
+
 def _current(request: Any) -> Optional[Request]:
     """The measured request of Django's."""
     found: Optional[Request] = request.META.get(KEY)
     if found is None:
-        scope = getattr(request, "scope", None)
-        found = None if scope is None else scope.get(KEY)
+        found = _holder(request).get(KEY)
     return found
+
+
+def _holder(request: Any) -> Any:
+    """The environ or scope that a request of Django's was made from."""
+    scope = getattr(request, "scope", None)
+    return request.META if scope is None else scope
 
 
 def _note_route(measured: Request, request: Any) -> None:

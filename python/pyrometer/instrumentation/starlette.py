@@ -13,9 +13,10 @@ from typing import Any, Callable
 
 from .. import _runtime
 from ..registry import CollectorRegistry
-from .asgi import KEY, Middleware
+from .asgi import Middleware
 from .guard import trouble
 from .http import UNMATCHED, http_server
+from .wsgi import KEY
 
 
 def instrument(app: Any, registry: CollectorRegistry) -> Any:

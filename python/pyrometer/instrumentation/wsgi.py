@@ -15,6 +15,10 @@ from .http import HttpServer, Request, http_server
 KEY = "pyrometer.request"
 """Where an environ holds its request, for who knows the route."""
 
+UNROUTED = "pyrometer.unrouted"
+"""In an environ, or a scope, whose request is measured by who knows no routes: a framework further
+in tells the route, and the request is still counted once."""
+
 
 def instrument(app: Any, registry: CollectorRegistry) -> Any:
     """Returns the application to serve."""
@@ -45,21 +49,21 @@ class Middleware:
         return getattr(self.app, name)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        request = None if KEY in environ else self._begin(environ)
+        note_route = self._note_route
+        if KEY in environ:
+            if note_route is None or environ.pop(UNROUTED, None) is None:
+                return self.app(environ, start_response)
+            return self.app(environ, _noting_start(start_response, note_route, environ))
+        request = self._begin(environ)
         if request is None:
             return self.app(environ, start_response)
-
-        note_route = self._note_route
 
         def measured_start(status: Any, headers: Any, *exc_info: Any) -> Any:
             request.status = status[:3]
             if exc_info and exc_info[0]:
                 request.error = exc_info[0][1]
             if note_route is not None:
-                try:
-                    note_route(request, environ)
-                except Exception:
-                    trouble("route")
+                _note(note_route, request, environ)
             return start_response(status, headers, *exc_info)
 
         try:
@@ -82,6 +86,8 @@ class Middleware:
                 self._server.observe_queue(waited)
             request: Request = self._server.begin(environ["REQUEST_METHOD"])
             environ[KEY] = request
+            if self._note_route is None:
+                environ[UNROUTED] = True
             return request
         except Exception:
             trouble("wsgi")
@@ -94,6 +100,27 @@ class Middleware:
         request.respond()
         environ.pop(KEY, None)
         request.end()
+
+
+def _noting_start(
+    start_response: Any, note_route: Callable[[Request, Any], None], environ: Any
+) -> Any:
+    """For a request that is measured further out."""
+
+    def noting_start(status: Any, headers: Any, *exc_info: Any) -> Any:
+        request = environ.get(KEY)
+        if request is not None:
+            _note(note_route, request, environ)
+        return start_response(status, headers, *exc_info)
+
+    return noting_start
+
+
+def _note(note_route: Callable[[Request, Any], None], request: Request, environ: Any) -> None:
+    try:
+        note_route(request, environ)
+    except Exception:
+        trouble("route")
 
 
 def _is_file(body: Any, environ: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Iterator, Optional
 
 from ..metrics_core import Metric
+from ..registry_writer import write
 from ..samples import Exemplar, NativeHistogram, Sample
 from ..utils import floatToGoString, parse_version
 from ..validation import _is_valid_legacy_labelname, _is_valid_legacy_metric_name
@@ -27,15 +28,12 @@ def generate_latest(registry: Any, escaping: str = UNDERSCORES, version: str = "
     with the metric among its arguments.
     """
     with_native = parse_version(version) >= (2, 0, 0)
-    output: list[str] = []
-    for metric in registry.collect():
-        try:
-            output.extend(_metric_lines(metric, escaping, with_native))
-        except Exception as exception:
-            exception.args = (exception.args or ("",)) + (metric,)
-            raise
-    output.append("# EOF\n")
-    return "".join(output).encode("utf-8", "replace")
+
+    def encode(metric: Metric) -> bytes:
+        lines = _metric_lines(metric, escaping, with_native)
+        return "".join(lines).encode("utf-8", "replace")
+
+    return write(registry, "openmetrics-2" if with_native else "openmetrics-1", escaping, encode)
 
 
 def _metric_lines(metric: Metric, escaping: str, with_native: bool) -> Iterator[str]:

@@ -16,13 +16,7 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 import pytest
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+from conftest import free_port as free_port
 
 
 def find_program(name: str, *folders: str, path: Optional[str] = None) -> str:

@@ -143,9 +143,7 @@ def scraped(service: Service) -> Iterator[None]:
                 # What is told of one worker begins anew with the one that takes its number.
                 is_of_one = any(label == "worker" for label, _ in key[1])
                 if key[0].endswith(("_total", "_bucket", "_count", "_sum")) and not is_of_one:
-                    # The kernel rounds a dead worker's time to ticks when it hands it on.
-                    slack = 0.05 if key[0] == "process_cpu_seconds_total" else 0.0
-                    if value < seen.get(key, 0.0) - slack:
+                    if value < seen.get(key, 0.0):
                         fallen.append(f"{key}: {seen[key]} -> {value}")
                     seen[key] = value
 

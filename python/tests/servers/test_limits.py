@@ -102,7 +102,9 @@ print(pyrometer.REGISTRY.get_sample_value("c_total"))
     assert printed == "135.0\n"
 
 
-def test_a_host_without_a_descriptor_left_counts_on(tmp_path: Path) -> None:
+def test_a_host_without_a_descriptor_left_counts_on_and_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
     printed = run_python(
         """
 import resource, pyrometer
@@ -110,9 +112,82 @@ hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
 counter = pyrometer.Counter("c", "help")
 counter.inc(5)
+page = pyrometer.generate_latest()
+value = pyrometer.REGISTRY.get_sample_value
+print(b"c_total 5.0" in page, b"\\npyrometer_unshared_series 0.0" in page,
+      value("pyrometer_unshared_series") > 0)
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-print(counter._value.get(), b"c_total 5.0" in pyrometer.generate_latest())
+page = pyrometer.generate_latest()
+print(counter._value.get(), b"c_total 5.0" in page, page.count(b"# TYPE process_cpu_seconds_total"))
 """,
         tmp_path,
     )
-    assert printed == "5.0 True\n"
+    assert printed == "True False True\n5.0 True 1\n"
+
+
+@pytest.mark.parametrize("mb", [0.5, 1, 2, 4])
+def test_a_host_short_of_memory_counts_on_and_is_told_as_python_tells(
+    mb: float, tmp_path: Path
+) -> None:
+    printed = run_python(
+        f"""
+import resource, pyrometer
+counter = pyrometer.Counter("c", "help", ["n"])
+for n in range(1000): counter.labels(n).inc()
+with open("/proc/self/statm") as statm:
+    used = int(statm.read().split()[0]) * resource.getpagesize()
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+resource.setrlimit(resource.RLIMIT_AS, (used + int({mb} * 1e6), hard))
+for n in range(1000): counter.labels(n).inc()
+try:
+    pyrometer.generate_latest()
+except MemoryError:
+    pass
+resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+print(counter.labels(7)._value.get(), pyrometer.generate_latest().count(b"c_total{{"))
+""",
+        tmp_path,
+    )
+    assert printed == "2.0 1000\n"
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null", "/dev/null/below"])
+def test_a_host_without_a_place_to_write_counts_on_alone(place: str, tmp_path: Path) -> None:
+    printed = run_python(
+        """
+import pyrometer
+counter = pyrometer.Counter("c", "help")
+counter.inc(2)
+value = pyrometer.REGISTRY.get_sample_value
+print(value("c_total"), value("pyrometer_unshared_series") > 0)
+""",
+        tmp_path,
+        PYROMETER_RUNTIME_DIR=place,
+    )
+    assert printed == "2.0 True\n"
+
+
+def test_a_second_interpreter_of_a_process_is_refused(tmp_path: Path) -> None:
+    printed = run_python(
+        """
+import sys
+import pyrometer
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+    make = lambda: interpreters.create("legacy")
+else:
+    import _xxsubinterpreters as interpreters
+    make = lambda: interpreters.create(isolated=False)
+REFUSED = "try: import pyrometer\\nexcept ImportError as error: print('another' in str(error), flush=True)"
+counter = pyrometer.Counter("c", "help")
+counter.inc()
+for _ in range(2):
+    other = make()
+    interpreters.run_string(other, REFUSED)
+    interpreters.destroy(other)
+counter.inc()
+print(pyrometer.REGISTRY.get_sample_value("c_total"))
+""",
+        tmp_path,
+    )
+    assert printed == "True\nTrue\n2.0\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from conftest import wait_for
+from conftest import free_port, wait_for
 
 from .service import Service, kill, python, scraped
 
@@ -38,9 +38,12 @@ SERVERS: dict[str, tuple[list[str], list[str]]] = {
         [*python("gunicorn", "shop:asgi"), *GUNICORN[4:]],
         ["-k", "uvicorn_worker.UvicornWorker"],
     ),
-    "uvicorn": (UVICORN, []),
+    "uvicorn": (UVICORN, ["--loop", "asyncio"]),
+    "uvicorn uvloop": (UVICORN, ["--loop", "uvloop"]),
     "hypercorn": ([*python("hypercorn", "shop:asgi"), "-w", "2", "-b"], []),
     "granian": ([*GRANIAN, "--respawn-failed-workers", "--port"], []),
+    # Threads of one process, with no master above it.
+    "waitress": ([*python("waitress", "--threads", "3"), "--listen"], ["shop:app"]),
     "uwsgi": (UWSGI, []),
     "uwsgi threads": (UWSGI, ["--threads", "3"]),
     "uwsgi lazy": (UWSGI, ["--lazy-apps"]),
@@ -49,6 +52,8 @@ SERVERS: dict[str, tuple[list[str], list[str]]] = {
 
 # Where a worker that dies takes the server along.
 END_WITH_A_WORKER = {"hypercorn"}
+# What has no workers but itself.
+ALONE = {"waitress"}
 
 Serve = Callable[..., Service]
 
@@ -65,8 +70,6 @@ def require_uwsgi() -> None:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts a service under a server, in a folder of its own."""
-    from outgoing.servers import free_port
-
     services: list[Service] = []
 
     def start(name: str, *, before: tuple[str, ...] = ()) -> Service:
@@ -109,6 +112,10 @@ def test_counts_add_up_and_no_worker_that_is_killed_takes_them_along(
     service = serve(name)
     is_recycled = "recycled" in name
     with scraped(service):
+        if name in ALONE:
+            assert {*service.order(20)} == {service.process.pid}
+            service.check(20, 1)
+            return
         pids, n_orders = both(service)
         service.check(n_orders, None if is_recycled else 2)
         if name in END_WITH_A_WORKER:

@@ -38,6 +38,8 @@ export type AlertingRule = RuleCommon & {
   notEvaluable?: string;
   /** RFC 3339: until then the past is too short that the rule compares with. */
   needsDataUntil?: string;
+  /** The series that it judges, as matchers, where a user tuned the alert for some. */
+  only?: string;
 };
 
 export type RecordingRule = RuleCommon & { type: 'recording' };

@@ -2,7 +2,7 @@ import { type Answer, get } from './client';
 
 export type ServiceState = 'critical' | 'warning' | 'good' | 'unknown';
 export type Severity = 'critical' | 'warning' | 'info';
-export type Unit = 'reqps' | 'percentunit' | 's' | 'bytes' | 'short' | 'cores' | 'ops';
+export type Unit = 'reqps' | 'percentunit' | 's' | 'bytes' | 'binBps' | 'short' | 'cores' | 'ops';
 
 export type ServiceAlert = {
   name: string;

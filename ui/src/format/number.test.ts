@@ -36,6 +36,7 @@ test('rates, ratios, durations and sizes are said in their own words', () => {
   check(0, 's', '0 ms');
   check(1_258_291, 'bytes', '1.2 MiB');
   check(1023.9, 'bytes', '1 KiB');
+  check(1_258_291, 'binBps', '1.2 MiB/s');
   check(1, 'cores', '1 core');
   check(12_000, 'short', '12 k');
   check(3, 'ops', '3 ops/s');

@@ -18,6 +18,10 @@ export function speak(value: number | null | undefined, unit: string): Spoken {
       return speakSeconds(value);
     case 'bytes':
       return speakBytes(value);
+    case 'binBps': {
+      const { number, unit: bytes } = speakBytes(value);
+      return { number, unit: `${bytes}/s` };
+    }
     case 'cores':
       return { number: digits(value), unit: value === 1 ? 'core' : 'cores' };
     case 'short':
@@ -59,7 +63,7 @@ const WHOLE_STEPS = DECIMAL_STEPS.filter(Number.isInteger);
  * and there is no half worker; what stays below one is a share after all.
  */
 export function tickSteps(unit: string, largest: number): number[] {
-  if (unit === 'bytes') return BINARY_STEPS;
+  if (unit === 'bytes' || unit === 'binBps') return BINARY_STEPS;
   if (unit === 's') return SECOND_STEPS;
   return (unit === 'short' || unit === '') && largest >= 1 ? WHOLE_STEPS : DECIMAL_STEPS;
 }
@@ -104,7 +108,9 @@ function axisFactor(largest: number, unit: string): number {
   const bytes = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   if (unit === 's') return seconds[chosen] ?? 1;
   if (unit === 'percentunit') return 100;
-  if (unit === 'bytes') return 1024 ** -Math.max(0, bytes.indexOf(chosen));
+  if (unit === 'bytes' || unit === 'binBps') {
+    return 1024 ** -Math.max(0, bytes.indexOf(chosen.replace('/s', '')));
+  }
   if (unit === 'cores') return 1;
   const power = ' kMGTP'.indexOf(chosen.charAt(0));
   return power > 0 ? 1000 ** -power : 1;

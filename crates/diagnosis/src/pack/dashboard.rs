@@ -46,7 +46,10 @@ pub enum PanelType {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
+    /// Where users changed the parameter, [`super::Pack::threshold`] knows.
     pub value: f64,
+    /// The name of the parameter that the value comes from.
+    pub parameter: Option<String>,
     pub severity: String,
     /// What the line is called.
     pub name: String,

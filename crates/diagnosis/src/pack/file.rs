@@ -1,28 +1,38 @@
 //! The files of a pack to a [`Pack`].
 
 mod dashboard;
+mod entities;
+mod rules;
 
 use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
+use self::entities::{read_entities, read_relations};
+use self::rules::{check_alerts, check_records};
+use super::inhibit::parse_inhibit_file;
+use super::parameter::ParameterValues;
 use super::{
-    Detect, Entity, Evidence, Fact, Good, KPI_ANNOTATION, Kpi, Layer, Pack, PackFiles, PackProblem,
-    Property, QueryText, Relation, Unit, Variant,
+    Detect, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem, Parameter, QueryText,
+    Unit, Variant, Verified,
 };
+use crate::places;
 use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
-use crate::rules::{RuleGroup, parse_rule_file};
+use crate::rules::{RuleGroup, parse_rule_file_with};
 use crate::yaml::{Field, Node};
 
 /// The format that this crate reads (docs/formats/pack.md): `apiVersion: pack/v1`.
 const PACK_VERSION: u32 = 1;
 
-const PACK_FIELDS: [&str; 15] = [
+const PACK_FIELDS: [&str; 18] = [
     "apiVersion",
     "id",
     "title",
     "version",
     "licence",
     "provenance",
+    "tier",
+    "verified",
+    "parameters",
     "layer",
     "detect",
     "variants",
@@ -35,28 +45,9 @@ const PACK_FIELDS: [&str; 15] = [
 ];
 
 pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
-    let mut problems = Vec::new();
-    let mut report = |file: &str, found: Vec<Problem>| {
-        problems.extend(found.into_iter().map(|problem| PackProblem {
-            pack: files.id.to_owned(),
-            file: file.to_owned(),
-            problem,
-        }));
-    };
-    let text = |path: &str| {
-        files
-            .files
-            .iter()
-            .find(|(name, _)| *name == path)
-            .map(|(_, t)| *t)
-    };
-    let groups = match text("alerts.yml").map(parse_rule_file) {
-        None => Vec::new(),
-        Some(Ok(groups)) => groups,
-        Some(Err(found)) => {
-            report("alerts.yml", found);
-            Vec::new()
-        }
+    let mut problems = Problems {
+        pack: files.id,
+        found: Vec::new(),
     };
     let runbooks = files.files.iter().filter_map(|(path, text)| {
         let name = path.strip_prefix("runbooks/")?.strip_suffix(".md")?;
@@ -64,97 +55,87 @@ pub(super) fn load(files: &PackFiles<'_>) -> Result<Pack, Vec<PackProblem>> {
     });
     let runbooks: BTreeMap<String, String> = runbooks.collect();
     let mut reader = Reader::default();
-    let pack = match read_document(text("pack.yaml").unwrap_or_default()) {
+    let pack = match read_document(files.text("pack.yaml").unwrap_or_default()) {
         Ok(root) => read_pack(&mut reader, &root, files.id),
         Err(problem) => {
             reader.problems.push(problem);
             None
         }
     };
-    // A KPI that could not be read would be missed in every rule that is about it.
+    let parameters = pack.as_ref().map_or(&[][..], |pack| &pack.parameters);
+    let values = ParameterValues::defaults(parameters);
+    let mut rules_of = |file: &'static str| {
+        let read = |text| parse_rule_file_with(text, &|text| values.fill(text));
+        let groups = files.text(file).map_or(Ok(Vec::new()), read);
+        groups.unwrap_or_else(|found| problems.report(file, found))
+    };
+    let (records, alerts) = (rules_of("records.yml"), rules_of("alerts.yml"));
+    let inhibitions = files.text("inhibit.yml").map(parse_inhibit_file);
+    let inhibitions = inhibitions.unwrap_or(Ok(Vec::new()));
+    let inhibitions = inhibitions.unwrap_or_else(|found| problems.report("inhibit.yml", found));
+    problems.report::<()>("records.yml", check_records(&records));
+    // What could not be read would be missed in every rule that is about it.
     let whole = pack.as_ref().filter(|_| reader.problems.is_empty());
     let kpis = whole.map(|pack| pack.kpis.as_slice());
-    report(
+    problems.report::<()>(
         "alerts.yml",
-        check_rules(files.id, &groups, &runbooks, kpis),
+        check_alerts(files.id, &alerts, &runbooks, kpis),
     );
+    if let Some(pack) = whole.filter(|_| problems.found.is_empty()) {
+        check_used(&mut reader, pack, &alerts);
+    }
     reader.problems.sort_by_key(|problem| problem.line);
-    report("pack.yaml", reader.problems);
+    problems.report::<()>("pack.yaml", reader.problems);
     match pack {
-        Some(pack) if problems.is_empty() => Ok(Pack {
-            groups,
+        Some(pack) if problems.found.is_empty() => Ok(Pack {
+            // An alert may read what a recording rule wrote.
+            groups: records.into_iter().chain(alerts).collect(),
+            inhibitions,
             runbooks,
             ..pack
         }),
-        _ => Err(problems),
+        _ => Err(problems.found),
     }
 }
 
-/// What a pack asks of its rules beyond what Prometheus asks.
-fn check_rules(
-    id: &str,
-    groups: &[RuleGroup],
-    runbooks: &BTreeMap<String, String>,
-    kpis: Option<&[Kpi]>,
-) -> Vec<Problem> {
-    let mut reader = Reader::default();
-    for rule in groups.iter().flat_map(|group| &group.rules) {
-        let Some(alerting) = rule.alerting() else {
-            continue;
-        };
-        let mut bad = |field: &str, found: &str, expected: &str| {
-            let mistake = Mistake::BadValue {
-                field: format!("{} of {}", field, alerting.name),
-                found: found.to_owned(),
-                expected: expected.to_owned(),
-            };
-            reader.report(rule.line, mistake);
-        };
-        if rule.label("pack") != Some(id) {
-            bad("pack", rule.label("pack").unwrap_or_default(), id);
-        }
-        let one_of =
-            |value: Option<&str>, allowed: &[&str]| value.is_some_and(|v| allowed.contains(&v));
-        if !one_of(rule.label("severity"), &["critical", "warning", "info"]) {
-            let found = rule.label("severity").unwrap_or_default();
-            bad("severity", found, "critical, warning or info");
-        }
-        if !one_of(
-            rule.label("kind"),
-            &["symptom", "cause", "capacity", "hygiene"],
-        ) {
-            let found = rule.label("kind").unwrap_or_default();
-            bad("kind", found, "symptom, cause, capacity or hygiene");
-        }
-        let annotation = |name: &str| alerting.annotations.iter().find(|(n, _)| n == name);
-        if annotation("summary").is_none() {
-            bad("summary", "", "a sentence");
-        }
-        if let Some((_, kpi)) = annotation(KPI_ANNOTATION)
-            && kpis.is_some_and(|kpis| kpis.iter().all(|known| known.name != *kpi))
-        {
-            bad(KPI_ANNOTATION, kpi, "a KPI of the pack");
-        }
-        let runbook = format!("runbooks/{}.md", alerting.name);
-        if annotation("runbook").is_none_or(|(_, path)| *path != runbook) {
-            bad(
-                "runbook",
-                annotation("runbook").map_or("", |(_, path)| path),
-                &runbook,
-            );
-        }
-        if !runbooks.contains_key(&alerting.name) {
-            let name = alerting.name.clone();
-            reader.report(
-                1,
-                Mistake::Undefined {
-                    what: "the runbook",
-                    name,
-                },
-            );
+impl<'a> PackFiles<'a> {
+    fn text(&self, path: &str) -> Option<&'a str> {
+        let file = self.files.iter().find(|(name, _)| *name == path);
+        file.map(|(_, text)| *text)
+    }
+}
+
+/// The problems of all files of a pack.
+struct Problems<'a> {
+    pack: &'a str,
+    found: Vec<PackProblem>,
+}
+
+impl Problems<'_> {
+    /// Takes note; nothing of the file is left.
+    fn report<T>(&mut self, file: &str, found: Vec<Problem>) -> Vec<T> {
+        self.found
+            .extend(found.into_iter().map(|problem| PackProblem {
+                pack: self.pack.to_owned(),
+                file: file.to_owned(),
+                problem,
+            }));
+        Vec::new()
+    }
+}
+
+/// A parameter that changes nothing would mislead whoever sets it.
+fn check_used(reader: &mut Reader, pack: &Pack, alerts: &[RuleGroup]) {
+    let rules = alerts.iter().flat_map(|group| &group.rules);
+    let used: Vec<&str> = rules
+        .flat_map(|rule| places::names(&rule.expr_text))
+        .collect();
+    for parameter in &pack.parameters {
+        if !used.contains(&parameter.name.as_str()) {
+            let (what, name) = ("the parameter", parameter.name.clone());
+            reader.report(1, Mistake::Unused { what, name });
         }
     }
-    reader.problems
 }
 
 fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
@@ -176,19 +157,16 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         .map(|variant| variant.name.clone())
         .collect();
     let kpis = read_kpis(reader, &fields, &names);
+    let parameters = read_parameters(reader, &fields);
     let entities = read_entities(reader, &fields);
+    let defined = Defined {
+        kpis: &kpis,
+        variants: &names,
+        parameters: &parameters,
+    };
     let dashboards = reader.list(&fields, "dashboards").iter();
     let dashboards = dashboards
-        .filter_map(|node| {
-            read_dashboard(
-                reader,
-                node,
-                &Defined {
-                    kpis: &kpis,
-                    variants: &names,
-                },
-            )
-        })
+        .filter_map(|node| read_dashboard(reader, node, &defined))
         .collect();
     let conditional = read_texts_by_name(reader, &fields, "conditional");
     // Everything is read before the first `?`, so that one mistake hides no other.
@@ -196,11 +174,11 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         reader.required_text(&fields, "title"),
         reader.required_text(&fields, "version"),
     );
-    reader.required(&fields, "layer");
-    let layer = |text: &str| Layer::ALL.into_iter().find(|layer| layer.name() == text);
-    let expected = Layer::ALL.map(Layer::name).join(", ");
-    let layer = reader.parsed(&fields, "layer", &format!("one of {expected}"), layer);
+    let layer = read_layer(reader, &fields);
     let detect = read_detect(reader, &fields);
+    let (tier, verified) = (read_tier(reader, &fields), read_verified(reader, &fields));
+    reader.required(&fields, "provenance");
+    let provenance = reader.texts(&fields, "provenance");
     let (relations, facts) = (
         read_relations(reader, &fields),
         read_facts(reader, &fields, &names),
@@ -209,6 +187,10 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         id: folder.to_owned(),
         title: title?,
         version: version?,
+        provenance,
+        tier: tier?,
+        verified: verified?,
+        parameters,
         layer: layer?,
         detect: detect?,
         variants,
@@ -219,7 +201,79 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         kpis,
         dashboards,
         groups: Vec::new(),
+        inhibitions: Vec::new(),
         runbooks: BTreeMap::new(),
+        overrides: Vec::new(),
+        off: Vec::new(),
+    })
+}
+
+fn read_layer(reader: &mut Reader, fields: &Fields<'_>) -> Option<Layer> {
+    reader.required(fields, "layer")?;
+    let layer = |text: &str| Layer::ALL.into_iter().find(|layer| layer.name() == text);
+    let expected = Layer::ALL.map(Layer::name).join(", ");
+    reader.parsed(fields, "layer", &format!("one of {expected}"), layer)
+}
+
+fn read_tier(reader: &mut Reader, fields: &Fields<'_>) -> Option<u8> {
+    reader.required(fields, "tier")?;
+    let tier = |text: &str| text.parse().ok().filter(|tier| (1..=3).contains(tier));
+    reader.parsed(fields, "tier", "1, 2 or 3", tier)
+}
+
+fn read_verified(reader: &mut Reader, fields: &Fields<'_>) -> Option<Verified> {
+    reader.required(fields, "verified")?;
+    let verified = |text: &str| Verified::ALL.into_iter().find(|v| v.name() == text);
+    reader.parsed(fields, "verified", "real or reference", verified)
+}
+
+fn read_parameters(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Parameter> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for node in reader.list(fields, "parameters") {
+        let n_problems = reader.problems.len();
+        let Some(parameter) = read_parameter(reader, node) else {
+            continue;
+        };
+        if parameters.iter().any(|other| other.name == parameter.name) {
+            let (what, name) = ("the parameter", parameter.name.clone());
+            reader.report(node.line, Mistake::Twice { what, name });
+        }
+        let Parameter {
+            min, default, max, ..
+        } = parameter;
+        if !(min <= default && default <= max) && reader.problems.len() == n_problems {
+            let text = "a parameter's default lies between min and max";
+            reader.report(node.line, Mistake::Contradiction { text });
+        }
+        parameters.push(parameter);
+    }
+    parameters
+}
+
+fn read_parameter(reader: &mut Reader, node: &Node) -> Option<Parameter> {
+    let known = ["name", "title", "unit", "default", "min", "max"];
+    let fields = reader.fields(node, "a parameter", &known)?;
+    reader.required(&fields, "name");
+    let word = |text: &str| {
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(legal);
+        is_word.then(|| text.to_owned())
+    };
+    let name = reader.parsed(&fields, "name", "a word of a-z, 0-9 and _", word);
+    let title = reader.required_text(&fields, "title");
+    let unit = read_unit(reader, &fields);
+    let mut number = |name: &'static str| {
+        reader.required(&fields, name)?;
+        reader.number(&fields, name)
+    };
+    let (default, min, max) = (number("default"), number("min"), number("max"));
+    Some(Parameter {
+        name: name?,
+        title: title?,
+        unit: unit?,
+        default: default?,
+        min: min?,
+        max: max?,
     })
 }
 
@@ -354,60 +408,4 @@ fn read_query(
             None
         }
     }
-}
-
-fn read_entities(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Entity> {
-    let nodes = reader.list(fields, "entities").iter();
-    nodes.filter_map(|node| read_entity(reader, node)).collect()
-}
-
-fn read_entity(reader: &mut Reader, node: &Node) -> Option<Entity> {
-    let fields = reader.fields(node, "an entity", &["type", "id", "properties"])?;
-    let mut properties = Vec::new();
-    for Field {
-        name: key,
-        value: node,
-        ..
-    } in reader.entries(&fields, "properties")
-    {
-        let Some(fields) = reader.fields(node, "a property", &["const", "from", "label"]) else {
-            continue;
-        };
-        let constant = reader.text(&fields, "const");
-        let (metric, label) = (reader.text(&fields, "from"), reader.text(&fields, "label"));
-        match (constant, metric, label) {
-            (Some(value), None, None) => {
-                properties.push((key.clone(), Property::Const(value)));
-            }
-            (None, Some(metric), Some(label)) => {
-                properties.push((key.clone(), Property::Label { metric, label }));
-            }
-            _ => {
-                let text = "a property has either const or both from and label";
-                reader.report(node.line, Mistake::Contradiction { text });
-            }
-        }
-    }
-    Some(Entity {
-        kind: reader.required_text(&fields, "type")?,
-        id: reader.texts(&fields, "id"),
-        properties,
-    })
-}
-
-fn read_relations(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Relation> {
-    let mut relations = Vec::new();
-    for node in reader.list(fields, "relations") {
-        let fields = reader.fields(node, "a relation", &["from", "to", "kind", "by"]);
-        let relation = fields.and_then(|fields| {
-            Some(Relation {
-                from: reader.required_text(&fields, "from")?,
-                to: reader.required_text(&fields, "to")?,
-                kind: reader.required_text(&fields, "kind")?,
-                by: reader.required_text(&fields, "by")?,
-            })
-        });
-        relations.extend(relation);
-    }
-    relations
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use promql::{Expr, ParseError};
 
+use crate::places;
+
 /// PromQL in which `$sel` stands for label matchers, `$w` for a window and `$<variant>` for a
 /// label's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,26 +48,17 @@ impl QueryText {
     }
 
     pub fn filled(&self, scope: &QueryScope<'_>) -> String {
-        let mut rest = self.0.as_str();
-        let mut filled = String::with_capacity(rest.len());
-        while let Some(start) = rest.find('$') {
-            filled.push_str(&rest[..start]);
-            let name = &rest[start + 1..];
-            let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            let (name, after) = name.split_at(end.unwrap_or(name.len()));
-            match name {
-                "sel" => filled.push_str(scope.sel),
-                "w" => filled.push_str(&model::format_duration(scope.window)),
-                // An unknown name stays: the parser then points at it.
-                name => match scope.variants.get(name) {
-                    Some(label) => filled.push_str(label),
-                    None => filled.extend(["$", name]),
-                },
-            }
-            rest = after;
-        }
-        filled.push_str(rest);
-        filled
+        let window = model::format_duration(scope.window);
+        self.filled_by(|name| match name {
+            "sel" => Some(scope.sel),
+            "w" => Some(window.as_str()),
+            name => scope.variants.get(name).map(String::as_str),
+        })
+    }
+
+    /// With other words for the places, as another tool wants them.
+    pub fn filled_by<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        places::fill(&self.0, value)
     }
 
     /// # Errors

@@ -167,6 +167,7 @@ id: q
 title: P
 version: 1
 licence: Apache-2.0
+verified: seen
 layer: top
 detect: {}
 entitys: []
@@ -187,26 +188,30 @@ dashboards:
         "groups: [{ name: g, rules: [{ alert: A, expr: up == 0, labels: { pack: q, severity: high } }] }]",
         &[
             "alerts.yml, line 1: \"pack of A\" is \"q\"",
-            "alerts.yml, line 1: critical, warning or info",
-            "alerts.yml, line 1: symptom, cause, capacity or hygiene",
-            "alerts.yml, line 1: a sentence",
+            "alerts.yml, line 1: one of critical, warning, info",
+            "alerts.yml, line 1: one of symptom, cause, capacity, hygiene",
+            "alerts.yml, line 1: \"summary of A\" is \"\"; it must be a sentence",
+            "alerts.yml, line 1: \"sentence of A\" is \"\"; it must be a sentence",
             "alerts.yml, line 1: runbooks/A.md",
             "alerts.yml, line 1: the runbook \"A\" is named here",
             "pack.yaml, line 1: must be pack/v1",
+            "pack.yaml, line 1: needs the field \"tier\"",
+            "pack.yaml, line 1: needs the field \"provenance\"",
             "pack.yaml, line 2: must be p",
-            "pack.yaml, line 6: one of exporter, framework, runtime, scrape",
-            "pack.yaml, line 7: at least one metric",
-            "pack.yaml, line 8: no field \"entitys\"",
-            "pack.yaml, line 9: needs the field \"first_of\"",
-            "pack.yaml, line 11: must be one of reqps, ops",
-            "pack.yaml, line 12: cannot be parsed",
-            "pack.yaml, line 20: at least one query",
-            "pack.yaml, line 20: timeseries, table or stat",
-            "pack.yaml, line 20: from 1 to 24",
-            "pack.yaml, line 21: the KPI \"nope\"",
-            "pack.yaml, line 21: cannot be parsed",
+            "pack.yaml, line 6: real or reference",
+            "pack.yaml, line 7: one of exporter, framework, runtime, scrape",
+            "pack.yaml, line 8: at least one metric",
+            "pack.yaml, line 9: no field \"entitys\"",
+            "pack.yaml, line 10: needs the field \"first_of\"",
+            "pack.yaml, line 12: must be one of reqps, ops",
+            "pack.yaml, line 13: cannot be parsed",
             "pack.yaml, line 21: at least one query",
-            "pack.yaml, line 21: needs the field \"help\"",
+            "pack.yaml, line 21: timeseries, table or stat",
+            "pack.yaml, line 21: from 1 to 24",
+            "pack.yaml, line 22: the KPI \"nope\"",
+            "pack.yaml, line 22: cannot be parsed",
+            "pack.yaml, line 22: at least one query",
+            "pack.yaml, line 22: needs the field \"help\"",
         ],
     );
     check_problems(
@@ -219,11 +224,11 @@ dashboards:
 #[test]
 fn an_alert_is_about_a_kpi_that_its_pack_has() {
     let pack = "{ apiVersion: pack/v1, id: p, title: P, version: 1, licence: Apache-2.0,
-        layer: runtime, detect: { any: [{ metric: m }] },
+        tier: 1, verified: real, provenance: [own scrape], layer: runtime, detect: { any: [{ metric: m }] },
         kpis: { rate: { unit: reqps, expr: 'sum by (job) (rate(m{$sel}[$w]))' } } }";
     let alerts = "groups: [{ name: g, rules: [{ alert: A, expr: up == 0,
         labels: { pack: p, severity: info, kind: cause },
-        annotations: { summary: S, runbook: runbooks/A.md, kpi: errors } }] }]";
+        annotations: { summary: S, sentence: S, runbook: runbooks/A.md, kpi: errors } }] }]";
     check_problems(
         pack,
         alerts,
@@ -243,7 +248,7 @@ proptest::proptest! {
     /// Real packs, cut and changed in a few places: refused or read, never a panic.
     #[test]
     fn no_damage_to_a_pack_makes_the_loader_panic(
-        pack in 0_usize..3,
+        pack in 0_usize..64,
         edits in proptest::collection::vec((0.0..1.0_f64, "[ -~\n]{0,3}", 0_usize..4), 0..6),
         end in 0.0..1.2_f64,
     ) {

@@ -2,7 +2,7 @@
 
 use promql::Expr;
 
-use super::{Alerting, Rule, RuleGroup, RuleKind};
+use super::{Alerting, Judged, Rule, RuleGroup, RuleKind};
 use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
 use crate::template::{Template, TemplateError};
 use crate::yaml::{Field, Node};
@@ -31,12 +31,20 @@ const RULE_FIELDS: [&str; 7] = [
 /// All problems, in the order of the file. A template that is well formed but uses what is not
 /// supported is none: it shows in the annotation when the alert fires.
 pub fn parse_rule_file(text: &str) -> Result<Vec<RuleGroup>, Vec<Problem>> {
+    parse_rule_file_with(text, &str::to_owned)
+}
+
+/// Reads a rule file whose expressions `fill` makes PromQL; each keeps its text as it stands.
+pub(crate) fn parse_rule_file_with(
+    text: &str,
+    fill: &dyn Fn(&str) -> String,
+) -> Result<Vec<RuleGroup>, Vec<Problem>> {
     let root = read_document(text).map_err(|problem| vec![problem])?;
     let mut reader = Reader::default();
     let mut groups: Vec<RuleGroup> = Vec::new();
     if let Some(fields) = reader.fields(&root, "a rule file", &["groups"]) {
         for node in reader.list(&fields, "groups") {
-            let Some(group) = read_group(&mut reader, node) else {
+            let Some(group) = read_group(&mut reader, node, fill) else {
                 continue;
             };
             if groups.iter().any(|other| other.name == group.name) {
@@ -59,12 +67,16 @@ pub fn parse_rule_file(text: &str) -> Result<Vec<RuleGroup>, Vec<Problem>> {
     Err(reader.problems)
 }
 
-fn read_group(reader: &mut Reader, node: &Node) -> Option<RuleGroup> {
+fn read_group(
+    reader: &mut Reader,
+    node: &Node,
+    fill: &dyn Fn(&str) -> String,
+) -> Option<RuleGroup> {
     let fields = reader.fields(node, "a rule group", &GROUP_FIELDS)?;
     let labels = read_labels(reader, &fields);
     let rules = reader.list(&fields, "rules").iter();
     let rules = rules
-        .filter_map(|node| read_rule(reader, node, &labels))
+        .filter_map(|node| read_rule(reader, node, &labels, fill))
         .collect();
     Some(RuleGroup {
         name: reader.required_text(&fields, "name")?,
@@ -78,7 +90,12 @@ fn read_group(reader: &mut Reader, node: &Node) -> Option<RuleGroup> {
     })
 }
 
-fn read_rule(reader: &mut Reader, node: &Node, group_labels: &[(String, String)]) -> Option<Rule> {
+fn read_rule(
+    reader: &mut Reader,
+    node: &Node,
+    group_labels: &[(String, String)],
+    fill: &dyn Fn(&str) -> String,
+) -> Option<Rule> {
     let fields = reader.fields(node, "a rule", &RULE_FIELDS)?;
     let kind = read_kind(reader, &fields);
     let name = match &kind {
@@ -86,7 +103,7 @@ fn read_rule(reader: &mut Reader, node: &Node, group_labels: &[(String, String)]
         Some(RuleKind::Alerting(alerting)) => alerting.name.as_str(),
         None => "?",
     };
-    let expr = read_expr(reader, &fields, name);
+    let expr = read_expr(reader, &fields, name, fill);
     let own_labels = read_labels(reader, &fields);
     let group_labels = group_labels
         .iter()
@@ -98,6 +115,7 @@ fn read_rule(reader: &mut Reader, node: &Node, group_labels: &[(String, String)]
         kind: kind?,
         expr,
         expr_text,
+        judged: Judged::default(),
         labels,
     })
 }
@@ -146,10 +164,15 @@ fn read_kind(reader: &mut Reader, fields: &Fields<'_>) -> Option<RuleKind> {
     }
 }
 
-fn read_expr(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<(Expr, String)> {
+fn read_expr(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    name: &str,
+    fill: &dyn Fn(&str) -> String,
+) -> Option<(Expr, String)> {
     let node = reader.required(fields, "expr")?;
     let text = reader.scalar(node, "expr")?;
-    match promql::parse(text) {
+    match promql::parse(&fill(text)) {
         Ok(expr) => Some((expr, text.trim().to_owned())),
         Err(error) => {
             let line = node.line + error.line.saturating_sub(1);

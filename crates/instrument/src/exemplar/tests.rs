@@ -183,6 +183,7 @@ fn a_record_of_rubbish_is_no_exemplar() {
         (vec![0, 0], whole[..3].to_vec()),
     ] {
         let record = Record {
+            head: &[],
             kind: RecordKind::Exemplar,
             family: 1,
             key: &key,

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -306,6 +307,114 @@ fn processes_that_disagree_keep_the_first_meaning_of_a_name() {
         "{:?}",
         reading.damaged
     );
+}
+
+/// The lines of the two metrics that the processes below have.
+fn lines(reading: &GroupReading) -> HashMap<String, String> {
+    let text = crate::render_text(reading);
+    let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let samples =
+        samples.filter(|(series, _)| series.starts_with("d_") || series.starts_with("h_"));
+    samples
+        .map(|(series, value)| (series.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// A process is compared with the one before it, and must not be believed for its looks.
+#[test]
+fn a_file_that_follows_its_like_is_judged_as_if_it_were_alone() {
+    let stage = Stage::new();
+    let make = |value: f64| {
+        let process = stage.process();
+        let family = shared(&process, spec(FamilyKind::Counter, "d", &["a"]));
+        for label in ["x", "longer", "12345678"] {
+            family.series([label], 1.0).add(value);
+        }
+        let family = shared(&process, spec(FamilyKind::Histogram, "h", &["a"]));
+        for label in ["x", "y"] {
+            family.series([label], 1.0).histogram_observe(value);
+        }
+        process
+    };
+    // The first one counts nothing, so that the sum is what the second one says.
+    let (_first, second) = (make(0.0), make(3.0));
+    let [first_path, path] = [0, 1].map(|place| stage.dir().join(&stage.segments()[place]));
+    let sound = fs::read(&path).unwrap();
+    let mut first = fs::read(&first_path).unwrap();
+    for at in 0..first.len() - 8 {
+        // The observations of nothing are nothing as well.
+        if first[at..at + 8] == 1_f64.to_ne_bytes() && at % 8 == 0 {
+            first[at..at + 8].fill(0);
+        }
+    }
+    drop(second);
+    let read = |first: Option<&[u8]>, bytes: &[u8]| {
+        for path in [&first_path, &path] {
+            if path.exists() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        if let Some(first) = first {
+            write_private(&first_path, first);
+        }
+        write_private(&path, bytes);
+        read_group(&stage.dir(), &ReadLimits::default()).unwrap()
+    };
+    let used = u64::from_ne_bytes(sound[USED_WORD * 8..][..8].try_into().unwrap()) as usize * 8;
+    let mut n_damaged = 0;
+    for at in record::HEADER_WORDS * 8..used {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x41;
+        let (alone, after) = (read(None, &bytes), read(Some(&first), &bytes));
+        assert_eq!(after.damaged, alone.damaged, "byte {at}");
+        n_damaged += alone.damaged.len();
+        let (alone, after) = (lines(&alone), lines(&after));
+        assert!(
+            alone.keys().all(|series| after.contains_key(series)),
+            "byte {at}"
+        );
+        for (series, value) in after {
+            let expected = alone.get(&series).map_or("0.0", String::as_str);
+            assert_eq!(value, expected, "byte {at}, {series}");
+        }
+    }
+    assert!(300 < n_damaged, "{n_damaged}");
+}
+
+#[test]
+fn processes_may_make_their_metrics_and_series_in_any_order() {
+    let stage = Stage::new();
+    let labels = ["a", "b", "c", "d", "e"];
+    let mut processes = Vec::new();
+    for turn in 0..8_usize {
+        let process = stage.process();
+        let mut names = ["c", "d"];
+        names.rotate_left(turn % 2);
+        let families = names.map(|name| shared(&process, spec(FamilyKind::Counter, name, &["a"])));
+        for place in 0..labels.len() {
+            for family in &families {
+                // Each process lacks one of the labels.
+                let label = labels[(place * (1 + turn % 3) + turn) % labels.len()];
+                if label != labels[turn % 4] {
+                    family.series([label], 1.0).add(f64::from(1 << turn));
+                }
+            }
+        }
+        processes.push(process);
+    }
+    let reading = read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+    assert_eq!(reading.damaged, []);
+    for family in reading.families.iter().take(2) {
+        for series in &family.series {
+            let (_, label) = family.labels(series).remove(0);
+            let has = |turn: &usize| label != labels[turn % 4];
+            let expected: usize = (0..8).filter(has).map(|turn| 1 << turn).sum();
+            let created = Some(1.0);
+            let total = expected as f64;
+            assert_eq!(series.value, Value::Counter { total, created }, "{label}");
+        }
+        assert_eq!(family.series.len(), labels.len());
+    }
 }
 
 #[test]

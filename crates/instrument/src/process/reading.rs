@@ -1,15 +1,16 @@
 //! The group's sum, as one of its processes reads it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Process;
-use crate::group::GroupKey;
+use crate::group::{GroupKey, Proc, ProcessId};
 use crate::merge::Merger;
-use crate::private_fs::PrivateDir;
+use crate::private_fs::{PrivateDir, Untrusted};
 use crate::reading::{GroupReading, ReadLimits, Registries};
 use crate::series::Series;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{read_folder, undisturbed};
 
 impl Process {
     /// Sums the group as seen from inside: this process's cells wherever they are, and the
@@ -38,22 +39,22 @@ impl Process {
         // The files of the others are read without the lock: a thread that wants to make a
         // series must not wait for a folder.
         drop(state);
-        let mut merger = Merger::new(*limits, registries);
-        if let (Some(group), Some(runtime_dir)) = (group, &self.options.runtime_dir) {
-            let path = runtime_dir.join(group.to_string());
-            let except = own.as_ref().map(|(process, _)| *process);
-            let others = PrivateDir::open(&path)
-                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, except));
-            match others {
-                Ok(snapshot) => merger.add_snapshot(snapshot),
-                // Without the folder (somebody removed it) there are still this process's own.
-                Err(error) => merger.damage(&path, None, error.to_string()),
+        let folders = self.folders(group, others, own.as_ref().map(|(process, _)| *process));
+        let dirs: Vec<&PrivateDir> = folders
+            .iter()
+            .filter_map(|folder| folder.dir.as_ref().ok())
+            .collect();
+        let mut merger = undisturbed(&dirs, || {
+            let mut merger = Merger::new(*limits, registries);
+            for folder in &folders {
+                folder.read(&self.options.proc, limits, &mut merger);
             }
-        }
-        self.add_others(&mut merger, limits, group, others);
+            merger
+        });
         let process = match own {
             Some((process, words)) => {
-                merger.add_process(process, true, &words);
+                let files: Vec<&[u64]> = words.iter().map(Vec::as_slice).collect();
+                merger.add_process(process, true, &files);
                 process
             }
             // Without a segment, nobody else says what this process cannot share.
@@ -66,28 +67,66 @@ impl Process {
         for series in &unshared {
             merger.add_unshared(process, series);
         }
-        merger.finish(group.map(|group| (group, &self.options.proc)))
+        let tell = |ticks| match others {
+            [] => self.lock().tell(ticks),
+            // A sum over several programs is nothing to hold any one of them to.
+            [_, ..] => ticks,
+        };
+        merger.finish(group.map(|group| (group, &self.options.proc)), tell)
     }
 
-    fn add_others(
+    /// The folders of this process's group and of others.
+    fn folders(
         &self,
-        merger: &mut Merger,
-        limits: &ReadLimits,
         own: Option<GroupKey>,
         others: &[GroupKey],
-    ) {
+        except: Option<ProcessId>,
+    ) -> Vec<Folder> {
         let Some(runtime_dir) = &self.options.runtime_dir else {
-            return;
+            return Vec::new();
         };
-        for other in others.iter().filter(|other| Some(**other) != own) {
-            let path = runtime_dir.join(other.to_string());
-            let snapshot = PrivateDir::open(&path)
-                .and_then(|dir| Snapshot::take(&dir, &self.options.proc, limits, None));
-            match snapshot {
-                Ok(snapshot) => merger.add_snapshot(snapshot),
-                Err(error) if error.is_absent() => {}
-                Err(error) => merger.damage(&path, None, error.to_string()),
+        let folder = |group: GroupKey, is_own| {
+            let path = runtime_dir.join(group.to_string());
+            Folder {
+                dir: PrivateDir::open(&path),
+                path,
+                is_own,
+                except: except.filter(|_| is_own),
             }
+        };
+        let own_folder = own.map(|group| folder(group, true));
+        let others = others.iter().filter(|other| Some(**other) != own);
+        own_folder
+            .into_iter()
+            .chain(others.map(|group| folder(*group, false)))
+            .collect()
+    }
+}
+
+/// The folder of a group that counts for the sum.
+struct Folder {
+    dir: Result<PrivateDir, Untrusted>,
+    path: PathBuf,
+    is_own: bool,
+    except: Option<ProcessId>,
+}
+
+impl Folder {
+    fn read(&self, proc: &Proc, limits: &ReadLimits, merger: &mut Merger) {
+        let done = match &self.dir {
+            Ok(dir) => read_folder(dir, proc, limits, self.except, merger).map(|_| ()),
+            Err(error) => return self.tell(error, merger),
+        };
+        if let Err(error) = done {
+            self.tell(&error, merger);
+        }
+    }
+
+    /// Another program that is gone costs nothing. Without its own folder (somebody removed it)
+    /// there are still this process's own cells.
+    fn tell(&self, error: &Untrusted, merger: &mut Merger) {
+        if self.is_own || !error.is_absent() {
+            merger.damage(&self.path, None, error.to_string());
         }
     }
 }

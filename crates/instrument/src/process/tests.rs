@@ -11,7 +11,7 @@ pub(crate) struct Stage {
     n_processes: std::cell::Cell<u32>,
 }
 
-const ROOT: ProcessId = ProcessId {
+pub(crate) const ROOT: ProcessId = ProcessId {
     pid: 50_000_000,
     start: 1,
 };
@@ -37,6 +37,14 @@ impl Stage {
     }
 
     pub(crate) fn process_with(&self, limits: SegmentLimits) -> Arc<Process> {
+        self.play(limits, Proc::default())
+    }
+
+    pub(crate) fn process_in(&self, proc: Proc) -> Arc<Process> {
+        self.play(SegmentLimits::default(), proc)
+    }
+
+    fn play(&self, limits: SegmentLimits, proc: Proc) -> Arc<Process> {
         let n = self.n_processes.get() + 1;
         self.n_processes.set(n);
         let id = ProcessId {
@@ -46,7 +54,7 @@ impl Stage {
         Process::new(ProcessOptions {
             runtime_dir: Some(self.runtime_dir.clone()),
             limits,
-            proc: Proc::default(),
+            proc,
             identity: Some((GroupKey(ROOT), id)),
             writers: Writers::Many,
         })

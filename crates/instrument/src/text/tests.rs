@@ -1,4 +1,5 @@
 use super::*;
+use crate::number::format_value;
 
 #[test]
 fn values_are_written_as_prometheus_client_writes_them() {
@@ -99,12 +100,8 @@ fn a_histogram_is_cumulative_and_its_bound_stands_in_order() {
         created: Some(7.0),
         native: None,
     };
-    writer.family(&family(
-        FamilyKind::Histogram,
-        "h",
-        &[("z", "1"), ("a", "2")],
-        value,
-    ));
+    let labels = [("z", "1"), ("a", "2")];
+    writer.family(&family(FamilyKind::Histogram, "h", &labels, value), None);
     assert_eq!(
         writer.finish(),
         "# HELP h H\n# TYPE h histogram\n\
@@ -124,19 +121,55 @@ fn a_histogram_with_negative_bounds_has_no_sum() {
         created: None,
         native: None,
     };
-    writer.family(&family(FamilyKind::Histogram, "h", &[], value));
+    writer.family(&family(FamilyKind::Histogram, "h", &[], value), None);
     assert!(!writer.finish().contains("h_sum"));
 }
 
 #[test]
 fn infos_and_states_are_gauges() {
     let mut writer = TextWriter::new(Escaping::Underscores, false);
-    writer.family(&family(FamilyKind::Info, "i", &[("v", "1")], Value::Info));
+    writer.family(
+        &family(FamilyKind::Info, "i", &[("v", "1")], Value::Info),
+        None,
+    );
     let states = Value::StateSet(vec![("on".into(), true), ("off".into(), false)]);
-    writer.family(&family(FamilyKind::StateSet, "s", &[], states));
+    writer.family(&family(FamilyKind::StateSet, "s", &[], states), None);
     assert_eq!(
         writer.finish(),
         "# HELP i_info H\n# TYPE i_info gauge\ni_info{v=\"1\"} 1.0\n\
          # HELP s H\n# TYPE s gauge\ns{s=\"on\"} 1.0\ns{s=\"off\"} 0.0\n"
     );
+}
+
+#[test]
+fn a_state_takes_the_place_of_a_label_of_its_name() {
+    let mut writer = TextWriter::new(Escaping::Underscores, false);
+    let states = Value::StateSet(vec![("on".into(), true)]);
+    let labels = [("b", "1"), ("s", "x"), ("z", "2")];
+    writer.family(&family(FamilyKind::StateSet, "s", &labels, states), None);
+    assert!(
+        writer
+            .finish()
+            .ends_with("\ns{b=\"1\",s=\"on\",z=\"2\"} 1.0\n")
+    );
+}
+
+#[test]
+fn only_samples_that_are_asked_for_are_written() {
+    let written = |names: &[&str]| {
+        let mut writer = TextWriter::new(Escaping::Underscores, true);
+        let value = Value::Counter {
+            total: 1.0,
+            created: Some(7.0),
+        };
+        let asked = names.iter().map(|name| (*name).to_owned()).collect();
+        let counter = family(FamilyKind::Counter, "c", &[], value);
+        writer.family(&counter, Some(&asked));
+        writer.finish()
+    };
+    let head = "# HELP c_total H\n# TYPE c_total counter\n";
+    let created = "# HELP c_created H\n# TYPE c_created gauge\nc_created 7.0\n";
+    assert_eq!(written(&["c_total"]), format!("{head}c_total 1.0\n"));
+    assert_eq!(written(&["c_created"]), format!("{head}{created}"));
+    assert_eq!(written(&["c", "other"]), "");
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use diagnosis::pack::{Detection, Evidence, Pack};
-use diagnosis::rules::{Alert, Alerting, Rule};
+use diagnosis::pack::{Detection, Evidence, Override, Pack, Parameter};
+use diagnosis::rules::Alert;
+use model::Timestamp;
 use serde::Serialize;
 
-use self::coverage::{Coverage, Standing};
+use self::coverage::{Coverage, PackAlert, Standing, alerts_of};
 use super::answer::{Answer, ApiError, success};
 use crate::app::App;
 use crate::judge::Detections;
@@ -41,6 +42,9 @@ struct PackJson<'a> {
     title: &'a str,
     version: &'a str,
     layer: &'static str,
+    tier: u8,
+    /// `real` or `reference`: whether the real software was there when it was made.
+    verified: &'static str,
     looks_for: LooksForJson<'a>,
     /// Those in which it was found.
     services: Vec<PackServiceJson<'a>>,
@@ -71,6 +75,7 @@ struct PackServiceJson<'a> {
     armed: usize,
     needs_data: usize,
     not_evaluable: usize,
+    off: usize,
     /// Instances of alerts, of those that are armed.
     firing: usize,
     pending: usize,
@@ -90,9 +95,36 @@ struct DashboardJson<'a> {
 struct PackDetailJson<'a> {
     pack: PackJson<'a>,
     judged: bool,
+    provenance: &'a [String],
+    parameters: Vec<ParameterJson<'a>>,
+    overrides: Vec<OverrideJson<'a>>,
     conditional: Vec<ConditionalJson<'a>>,
     kpis: Vec<KpiJson<'a>>,
     alerts: Vec<AlertJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ParameterJson<'a> {
+    name: &'a str,
+    title: &'a str,
+    unit: &'static str,
+    default: f64,
+    min: f64,
+    max: f64,
+    /// What is in force where no narrower override says something else.
+    value: f64,
+}
+
+/// What a user changed, in the order of the file: the later one wins.
+#[derive(Serialize)]
+struct OverrideJson<'a> {
+    line: usize,
+    /// All alerts of the pack if `None`.
+    alert: Option<&'a str>,
+    /// Matchers of the series that it is about; empty for all.
+    r#where: String,
+    set: BTreeMap<&'a str, f64>,
+    off: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -130,7 +162,7 @@ struct AlertJson<'a> {
 #[derive(Serialize)]
 struct AlertServiceJson<'a> {
     service: &'a str,
-    /// `armed`, `needs_data`, `not_evaluable`.
+    /// `armed`, `needs_data`, `not_evaluable`, `off`.
     state: &'static str,
     reason: Option<String>,
     needs_data_until_ms: Option<i64>,
@@ -149,8 +181,8 @@ async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
 }
 
 /// Everything that the answers need, so that tests need no server.
-pub(crate) struct Library<'a> {
-    pub(crate) packs: &'a [Pack],
+pub(crate) struct Library {
+    pub(crate) packs: Arc<Vec<Pack>>,
     pub(crate) detections: Arc<Detections>,
     pub(crate) alerts: Vec<Alert>,
     /// The jobs that have a target now.
@@ -159,20 +191,21 @@ pub(crate) struct Library<'a> {
     pub(crate) judged: bool,
 }
 
-impl<'a> Library<'a> {
+impl Library {
     /// Looks at the metrics of the packs that were found; of one pack if `id` names it.
-    async fn of(app: &'a Arc<App>, id: Option<String>) -> Result<Self, ApiError> {
+    async fn of(app: &Arc<App>, id: Option<String>) -> Result<Self, ApiError> {
         let detections = app.judge.detections();
-        let (looking, found) = (Arc::clone(app), Arc::clone(&detections));
+        let packs = app.judge.packs();
+        let (looked_for, found) = (Arc::clone(&packs), Arc::clone(&detections));
         let (now, lookback) = (app.clock.now(), app.queries.limits().lookback);
         let coverage = app.queries.lookup(move |snapshot| {
-            let packs = looking.judge.packs().iter();
+            let packs = looked_for.iter();
             let wanted = packs.filter(|pack| id.as_ref().is_none_or(|id| *id == pack.id));
             Coverage::find(wanted, &found, snapshot, now.minus(lookback), now)
         });
         let targets = app.targets.active();
         Ok(Self {
-            packs: app.judge.packs(),
+            packs,
             coverage: coverage.await?,
             detections,
             alerts: app.judge.alerts(),
@@ -206,9 +239,9 @@ impl<'a> Library<'a> {
     }
 }
 
-pub(crate) fn packs_answer(library: &Library<'_>) -> Answer {
+pub(crate) fn packs_answer(library: &Library) -> Answer {
     let mut services: BTreeSet<&str> = library.jobs.iter().map(String::as_str).collect();
-    for pack in library.packs {
+    for pack in library.packs.iter() {
         services.extend(library.detections.jobs_with(&pack.id));
     }
     success(&PacksJson {
@@ -222,7 +255,7 @@ pub(crate) fn packs_answer(library: &Library<'_>) -> Answer {
     })
 }
 
-pub(crate) fn pack_answer(library: &Library<'_>, id: &str) -> Answer {
+pub(crate) fn pack_answer(library: &Library, id: &str) -> Answer {
     let pack = library.packs.iter().find(|pack| pack.id == id);
     let pack = pack.ok_or_else(|| {
         ApiError::not_found(format!("there is no pack {id:?}; see /api/v1/packs"))
@@ -234,16 +267,21 @@ pub(crate) fn pack_answer(library: &Library<'_>, id: &str) -> Answer {
         unit: kpi.unit.name(),
         query: kpi.query.as_str(),
     });
-    let alerts = alerts_of(pack).map(|(rule, alerting)| AlertJson {
+    let alerts = alerts_of(pack);
+    let alerts = alerts.iter().map(|alert| AlertJson {
         services: found
             .iter()
-            .map(|(job, _)| alert_service_json(library, pack, rule, job))
+            .map(|(job, _)| alert_service_json(library, pack, alert, job))
             .collect(),
-        ..alert_json(pack, rule, alerting)
+        ..alert_json(pack, alert)
     });
+    let parameters = pack.parameters.iter();
     success(&PackDetailJson {
         pack: pack_json(library, pack),
         judged: library.judged,
+        provenance: &pack.provenance,
+        parameters: parameters.map(|p| parameter_json(pack, p)).collect(),
+        overrides: pack.overrides.iter().map(override_json).collect(),
         conditional: conditional
             .map(|(metric, reason)| ConditionalJson { metric, reason })
             .collect(),
@@ -252,12 +290,37 @@ pub(crate) fn pack_answer(library: &Library<'_>, id: &str) -> Answer {
     })
 }
 
-fn alerts_of(pack: &Pack) -> impl Iterator<Item = (&Rule, &Alerting)> {
-    let rules = pack.groups.iter().flat_map(|group| &group.rules);
-    rules.filter_map(|rule| Some((rule, rule.alerting()?)))
+fn parameter_json<'a>(pack: &Pack, parameter: &'a Parameter) -> ParameterJson<'a> {
+    let set = |entry: &Override| {
+        let mut set = entry.set.iter();
+        let found = set.find(|(name, _)| *name == parameter.name);
+        found.map(|(_, value)| *value)
+    };
+    let for_all = |entry: &&Override| entry.alert.is_none() && entry.scope.is_all();
+    let value = pack.overrides.iter().filter(for_all).rev().find_map(set);
+    ParameterJson {
+        name: &parameter.name,
+        title: &parameter.title,
+        unit: parameter.unit.name(),
+        default: parameter.default,
+        min: parameter.min,
+        max: parameter.max,
+        value: value.unwrap_or(parameter.default),
+    }
 }
 
-fn pack_json<'a>(library: &'a Library<'_>, pack: &'a Pack) -> PackJson<'a> {
+fn override_json(entry: &Override) -> OverrideJson<'_> {
+    let set = entry.set.iter();
+    OverrideJson {
+        line: entry.line,
+        alert: entry.alert.as_deref(),
+        r#where: entry.scope.to_string(),
+        set: set.map(|(name, value)| (name.as_str(), *value)).collect(),
+        off: entry.off,
+    }
+}
+
+fn pack_json<'a>(library: &'a Library, pack: &'a Pack) -> PackJson<'a> {
     let evidence = |evidence: &'a [Evidence]| evidence.iter().map(evidence_json).collect();
     let found = library.found(pack).into_iter();
     PackJson {
@@ -265,6 +328,8 @@ fn pack_json<'a>(library: &'a Library<'_>, pack: &'a Pack) -> PackJson<'a> {
         title: &pack.title,
         version: &pack.version,
         layer: pack.layer.name(),
+        tier: pack.tier,
+        verified: pack.verified.name(),
         looks_for: LooksForJson {
             any: evidence(&pack.detect.any),
             all: evidence(&pack.detect.all),
@@ -272,7 +337,7 @@ fn pack_json<'a>(library: &'a Library<'_>, pack: &'a Pack) -> PackJson<'a> {
         services: found
             .map(|(job, detection)| service_json(library, pack, job, detection))
             .collect(),
-        alerts: alerts_of(pack).count(),
+        alerts: alerts_of(pack).len(),
         dashboards: pack
             .dashboards
             .iter()
@@ -294,7 +359,7 @@ fn evidence_json(evidence: &Evidence) -> EvidenceJson<'_> {
 }
 
 fn service_json<'a>(
-    library: &Library<'_>,
+    library: &Library,
     pack: &'a Pack,
     job: &'a str,
     detection: &'a Detection,
@@ -306,21 +371,27 @@ fn service_json<'a>(
         armed: 0,
         needs_data: 0,
         not_evaluable: 0,
+        off: 0,
         firing: 0,
         pending: 0,
         severity: None,
     };
     let mut gravest = None;
-    for (rule, alerting) in alerts_of(pack) {
-        match library.coverage.standing(pack, rule, job) {
+    for alert in alerts_of(pack) {
+        match library
+            .coverage
+            .standing(&library.detections, pack, &alert, job)
+        {
             Standing::Armed => json.armed += 1,
+            Standing::NeedsData(_) => json.needs_data += 1,
             Standing::NotEvaluable(_) => json.not_evaluable += 1,
+            Standing::Off => json.off += 1,
         }
-        let (firing, pending) = library.raised(pack, &alerting.name, job);
+        let (firing, pending) = library.raised(pack, &alert.alerting.name, job);
         json.firing += firing;
         json.pending += pending;
         if firing + pending > 0 {
-            let severity = rule.label("severity").unwrap_or_default();
+            let severity = alert.rule().label("severity").unwrap_or_default();
             let gravity = (firing > 0, gravity_of(severity));
             if gravest.is_none_or(|(before, _)| gravity > before) {
                 gravest = Some((gravity, severity));
@@ -340,7 +411,8 @@ fn gravity_of(severity: &str) -> u8 {
     }
 }
 
-fn alert_json<'a>(pack: &'a Pack, rule: &'a Rule, alerting: &'a Alerting) -> AlertJson<'a> {
+fn alert_json<'a>(pack: &'a Pack, alert: &PackAlert<'a>) -> AlertJson<'a> {
+    let (rule, alerting) = (alert.rule(), alert.alerting);
     let mut annotations = alerting.annotations.iter();
     let summary = annotations.find(|(name, _)| name == "summary");
     AlertJson {
@@ -358,21 +430,25 @@ fn alert_json<'a>(pack: &'a Pack, rule: &'a Rule, alerting: &'a Alerting) -> Ale
 }
 
 fn alert_service_json<'a>(
-    library: &Library<'_>,
+    library: &Library,
     pack: &Pack,
-    rule: &Rule,
+    alert: &PackAlert<'_>,
     job: &'a str,
 ) -> AlertServiceJson<'a> {
-    let (state, reason, needs_data_until_ms) = match library.coverage.standing(pack, rule, job) {
+    let coverage = &library.coverage;
+    let standing = coverage.standing(&library.detections, pack, alert, job);
+    let (state, reason, until) = match standing {
         Standing::Armed => ("armed", None, None),
+        Standing::NeedsData(until) => ("needs_data", None, Some(until)),
         Standing::NotEvaluable(reason) => ("not_evaluable", Some(reason), None),
+        Standing::Off => ("off", None, None),
     };
-    let (firing, pending) = library.raised(pack, rule.name(), job);
+    let (firing, pending) = library.raised(pack, &alert.alerting.name, job);
     AlertServiceJson {
         service: job,
         state,
         reason,
-        needs_data_until_ms,
+        needs_data_until_ms: until.map(Timestamp::as_millis),
         firing,
         pending,
     }

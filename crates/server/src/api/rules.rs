@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use diagnosis::pack::Pack;
+use diagnosis::pack::{Pack, Readiness};
 use diagnosis::rules::{Alert, AlertState, Alerting, Rule, RuleKind};
 use model::{Matcher, Timestamp, format_float};
 use serde::Serialize;
@@ -82,6 +82,12 @@ struct AlertingJson<'a> {
     /// What the rule waits for before it can say anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_evaluable: Option<String>,
+    /// Before this time the past is too short that the rule compares with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_data_until: Option<String>,
+    /// The series that it judges, as matchers, where a user tuned the alert for some.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    only: String,
 }
 
 #[derive(Serialize)]
@@ -220,7 +226,7 @@ async fn rules(State(app): State<Arc<App>>, params: Params) -> Answer {
     let filter = RulesFilter::of(&params)?;
     rules_answer(
         app.judge.groups(),
-        app.judge.packs(),
+        &app.judge.packs(),
         &app.judge.detections(),
         &filter,
     )
@@ -292,9 +298,18 @@ fn group_json<'a>(
         }),
         RuleKind::Alerting(alerting) => {
             let exists = |name: &str| detections.has_metric(name);
-            let not_evaluable = pack.and_then(|pack| pack.not_evaluable(rule, &exists));
+            let ready = pack.map(|pack| {
+                let (since, now) = (detections.pack_since(&pack.id), detections.looked_at());
+                pack.readiness(rule, &exists, since, now)
+            });
             let mut json = alerting_json(rule, alerting, report, pack);
-            json.not_evaluable = not_evaluable;
+            match ready {
+                Some(Readiness::NotEvaluable(reason)) => json.not_evaluable = Some(reason),
+                Some(Readiness::NeedsData { until }) => {
+                    json.needs_data_until = Some(time(Some(until)));
+                }
+                Some(Readiness::Armed) | None => {}
+            }
             if filter.exclude_alerts {
                 json.alerts = Vec::new();
             }
@@ -337,6 +352,8 @@ fn alerting_json<'a>(
             .and_then(|pack| pack.runbooks.get(&alerting.name))
             .map(String::as_str),
         not_evaluable: None,
+        needs_data_until: None,
+        only: rule.judged.only.to_string(),
     }
 }
 
@@ -392,7 +409,7 @@ mod tests {
     fn check_filter(filter: RulesFilter, expected: &str) {
         let world = World::new();
         let packs = world.judge.packs();
-        let answer = rules_answer(world.groups.clone(), packs, &world.detections, &filter);
+        let answer = rules_answer(world.groups.clone(), &packs, &world.detections, &filter);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

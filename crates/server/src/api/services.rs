@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use diagnosis::pack::{Detection, KPI_ANNOTATION, Pack, Panel, QueryScope};
+use diagnosis::pack::{Detection, KPI_ANNOTATION, Pack, Panel, QueryScope, Threshold};
 use diagnosis::rules::Alert;
 use model::{Matcher, Timestamp};
 use promql::Range;
@@ -162,7 +162,7 @@ async fn all(State(app): State<Arc<App>>, params: Params) -> Answer {
     let reports = app.queries.lookup(move |snapshot| {
         let window = window_of(interval);
         Ok(services::services(&seen.scope(
-            running.judge.packs(),
+            &running.judge.packs(),
             snapshot,
             range,
             window,
@@ -177,9 +177,10 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>, params: Para
         .filter(|window| !window.is_zero());
     let window = window.unwrap_or_else(|| window_of(app.settings.scrape_interval));
     let seen = Arc::new(Seen::of(&app));
-    let (running, looking, wanted) = (Arc::clone(&app), Arc::clone(&seen), name.clone());
+    let packs = app.judge.packs();
+    let (judged, looking, wanted) = (Arc::clone(&packs), Arc::clone(&seen), name.clone());
     let report = app.queries.lookup(move |snapshot| {
-        let scope = looking.scope(running.judge.packs(), snapshot, None, window);
+        let scope = looking.scope(&judged, snapshot, None, window);
         Ok(services::service(&scope, &wanted))
     });
     let report = report.await?.ok_or_else(|| {
@@ -191,7 +192,10 @@ async fn one(State(app): State<Arc<App>>, Path(name): Path<String>, params: Para
         .detections
         .of(&name)
         .iter()
-        .filter_map(|detection| Some((app.judge.pack(&detection.pack)?, detection)))
+        .filter_map(|detection| {
+            let pack = packs.iter().find(|pack| pack.id == detection.pack)?;
+            Some((pack, detection))
+        })
         .collect();
     service_answer(&report, &seen.targets, &packs, window)
 }
@@ -429,7 +433,7 @@ fn dashboards_json<'a>(
                         panels: row
                             .panels
                             .iter()
-                            .map(|panel| panel_json(panel, &scope))
+                            .map(|panel| panel_json(panel, &scope, |t| pack.threshold(t, job)))
                             .collect(),
                     })
                     .collect(),
@@ -439,9 +443,13 @@ fn dashboards_json<'a>(
     shown
 }
 
-fn panel_json<'a>(panel: &'a Panel, scope: &QueryScope<'_>) -> PanelJson<'a> {
+fn panel_json<'a>(
+    panel: &'a Panel,
+    scope: &QueryScope<'_>,
+    value_of: impl Fn(&Threshold) -> f64,
+) -> PanelJson<'a> {
     let thresholds = panel.thresholds.iter().map(|threshold| ThresholdJson {
-        value: threshold.value,
+        value: value_of(threshold),
         severity: &threshold.severity,
         name: &threshold.name,
     });

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::style::{Style, clean, complain, counted, print};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
+use crate::judge::{PackSources, from_folder, load_packs};
 use crate::scrape::error_chain;
 
 /// Failed is a file with problems, unreadable one that could not be looked at.
@@ -31,6 +32,33 @@ pub(super) fn configs(files: &[PathBuf], strict: bool) -> ExitCode {
 
 pub(super) fn rules(files: &[PathBuf]) -> ExitCode {
     worst(files.iter().map(|path| rule_file(path)))
+}
+
+/// All packs as `up` would load them; what it could not use is told.
+pub(super) fn packs(folders: Vec<PathBuf>, overrides: Option<PathBuf>) -> ExitCode {
+    let own = folders.iter().map(|folder| from_folder(folder).packs.len());
+    let n_own: usize = own.sum();
+    let loaded = load_packs(&PackSources { folders, overrides });
+    if !loaded.problems.is_empty() {
+        let bad = Style::of_stdout().bad("failed");
+        print(&format!(
+            "{bad} packs: {}\n",
+            counted(loaded.problems.len(), "problem")
+        ));
+        for problem in loaded.problems {
+            print(&format!("  {}\n", clean(&problem)));
+        }
+        return Verdict::Failed.into();
+    }
+    let good = Style::of_stdout().good("ok");
+    let n_off: usize = loaded.packs.iter().map(|pack| pack.off.len()).sum();
+    print(&format!(
+        "{good} packs: {} of yours, {} in all, {} switched off\n",
+        n_own,
+        loaded.packs.len(),
+        counted(n_off, "alert")
+    ));
+    Verdict::Good.into()
 }
 
 fn worst(verdicts: impl Iterator<Item = Verdict>) -> ExitCode {

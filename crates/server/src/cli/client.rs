@@ -42,11 +42,30 @@ pub(super) fn ask(
     path: &str,
     form: &[(&str, &str)],
 ) -> Result<(Value, String), AskError> {
+    let form: Vec<String> = form
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value, "")))
+        .collect();
+    let form = form.join("&");
+    let body = (!form.is_empty()).then_some(("application/x-www-form-urlencoded", form));
+    exchange(server, path, body)
+}
+
+/// Posts a JSON text; gives `data`.
+pub(super) fn send_json(server: &str, path: &str, json: &str) -> Result<Value, AskError> {
+    let body = Some(("application/json", json.to_owned()));
+    exchange(server, path, body).map(|(data, _)| data)
+}
+
+/// A body and its type.
+type Sent = Option<(&'static str, String)>;
+
+fn exchange(server: &str, path: &str, body: Sent) -> Result<(Value, String), AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AskError::Runtime)?;
-    let asked = async { tokio::time::timeout(TIMEOUT, request(server, path, form)).await };
+    let asked = async { tokio::time::timeout(TIMEOUT, request(server, path, body)).await };
     let text = runtime.block_on(asked).map_err(|_| AskError::Broken {
         server: server.to_owned(),
         reason: format!("no answer within {} s", TIMEOUT.as_secs()),
@@ -63,25 +82,20 @@ pub(super) fn ask(
     }
 }
 
-async fn request(server: &str, path: &str, form: &[(&str, &str)]) -> Result<String, AskError> {
+async fn request(server: &str, path: &str, body: Sent) -> Result<String, AskError> {
     let url = format!("{}{path}", server.trim_end_matches('/'));
     let uri: Uri = url
         .parse()
         .ok()
         .filter(|uri: &Uri| uri.scheme_str() == Some("http"))
         .ok_or_else(|| AskError::Url(server.to_owned()))?;
-    let body: Vec<String> = form
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value, "")))
-        .collect();
-    let request = if form.is_empty() {
-        Request::get(uri)
-    } else {
-        Request::post(uri)
-    }
-    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-    .body(Full::new(Bytes::from(body.join("&"))))
-    .map_err(|_| AskError::Url(server.to_owned()))?;
+    let request = match body {
+        None => Request::get(uri).body(Full::default()),
+        Some((kind, body)) => Request::post(uri)
+            .header(header::CONTENT_TYPE, kind)
+            .body(Full::new(Bytes::from(body))),
+    };
+    let request = request.map_err(|_| AskError::Url(server.to_owned()))?;
     let client: Client<HttpConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build(HttpConnector::new());
     let response = client

@@ -18,12 +18,24 @@ const SERIES_MAX: usize = 20_000;
 /// How far back a series counts as there: the lookback of a query.
 const PRESENT: Duration = Duration::from_secs(5 * 60);
 
+/// Beyond this no rule of a pack looks back: a week, and an hour around it.
+const HISTORY: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// Nobody waits for an alert by the minute that needs hours of data.
+const HISTORY_PRECISION: Duration = Duration::from_secs(5 * 60);
+
 /// What was found at the last look.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Detections {
     jobs: BTreeMap<String, Vec<Detection>>,
     /// Of the metrics that packs and rules name, those that exist.
     metrics: BTreeSet<String>,
+    /// When the evidence of each pack began.
+    since: BTreeMap<String, Timestamp>,
+    /// By pack, one metric that showed it.
+    evidence: BTreeMap<String, String>,
+    /// When this look was.
+    at: Timestamp,
 }
 
 impl Detections {
@@ -65,6 +77,42 @@ impl Detections {
         Self {
             jobs: jobs.collect(),
             metrics,
+            since: BTreeMap::new(),
+            evidence: BTreeMap::new(),
+            at: now,
+        }
+        .with_evidence(packs)
+    }
+
+    /// Finds out since when each pack's evidence is stored, where `before` does not know.
+    pub(crate) fn with_history(mut self, before: &Self, snapshot: &Snapshot) -> Self {
+        for (pack, metric) in std::mem::take(&mut self.evidence) {
+            let known = before.since.get(&pack).copied();
+            let since = known.unwrap_or_else(|| first_seen(snapshot, &metric, self.at));
+            self.since.insert(pack, since);
+        }
+        self
+    }
+
+    /// When the series began that showed a pack, to the precision of a chunk.
+    pub(crate) fn pack_since(&self, pack: &str) -> Option<Timestamp> {
+        self.since.get(pack).copied()
+    }
+
+    pub(crate) fn looked_at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn with_evidence(self, packs: &[Pack]) -> Self {
+        let found = packs.iter().filter(|pack| self.has_pack(&pack.id));
+        let evidence = found.filter_map(|pack| {
+            let mut evidence = pack.detect.any.iter().chain(&pack.detect.all);
+            let seen = evidence.find(|evidence| self.metrics.contains(&evidence.metric))?;
+            Some((pack.id.clone(), seen.metric.clone()))
+        });
+        Self {
+            evidence: evidence.collect(),
+            ..self
         }
     }
 
@@ -87,4 +135,24 @@ impl Detections {
     pub(crate) fn has_metric(&self, name: &str) -> bool {
         self.metrics.contains(name)
     }
+}
+
+/// When a metric was first stored, found by halving the past; at most [`HISTORY`] ago.
+fn first_seen(snapshot: &Snapshot, metric: &str, now: Timestamp) -> Timestamp {
+    let matchers = [Matcher::equal(METRIC_NAME, metric)];
+    let stored = |from, to| {
+        let found = snapshot.series(&matchers, from, to, 1);
+        found.is_ok_and(|found| !found.items.is_empty())
+    };
+    let oldest = now.minus(HISTORY);
+    let (mut early, mut late) = (oldest, now);
+    while late.since(early) > HISTORY_PRECISION {
+        let middle = early.plus(late.since(early) / 2);
+        if stored(oldest, middle) {
+            late = middle;
+        } else {
+            early = middle;
+        }
+    }
+    late
 }

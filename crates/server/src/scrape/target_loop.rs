@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use instrument::ReadLimits;
+use instrument::{HighWater, ReadLimits};
 use model::Timestamp;
 use model::exposition::Format;
 use store::{GroupId, Store, StoreError};
@@ -67,6 +67,7 @@ impl TargetLoop {
             target: Arc::clone(&target),
             group,
             memory,
+            high_water: Arc::default(),
         };
         Self {
             target,
@@ -100,6 +101,8 @@ struct Running {
     target: Arc<Target>,
     group: GroupId,
     memory: Memory,
+    /// Of the processes behind this target, which another loop of the same series need not have.
+    high_water: Arc<HighWater>,
 }
 
 /// An answer, or why there is none.
@@ -187,8 +190,8 @@ impl Running {
                         error: error_chain(&error),
                     }),
                 Source::Segments { dir } => {
-                    let dir = dir.clone();
-                    tokio::task::spawn_blocking(move || read_segments(&dir))
+                    let (dir, high_water) = (dir.clone(), Arc::clone(&self.high_water));
+                    tokio::task::spawn_blocking(move || read_segments(&dir, &high_water))
                         .await
                         .unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
                 }
@@ -242,8 +245,8 @@ impl Failure {
     }
 }
 
-fn read_segments(dir: &std::path::Path) -> Asked {
-    let reading = instrument::read_group(dir, &ReadLimits::default())
+fn read_segments(dir: &std::path::Path, high_water: &HighWater) -> Asked {
+    let reading = instrument::read_group_above(dir, &ReadLimits::default(), high_water)
         .map_err(|error| Failure::new(error_chain(&error)))?;
     let damaged = reading.damaged.iter().map(|damage| RejectedLine {
         line: 0,

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod dashboards;
 mod durability;
 mod harness;
 mod hostile;

@@ -143,3 +143,41 @@ fn check_finds_problems_in_configurations_and_rules() {
     assert!(text.contains("line"), "{text}");
     assert_eq!(check("rules", &home.path("missing")).0, Some(2));
 }
+
+#[test]
+fn check_tells_what_is_wrong_with_own_packs_and_overrides() {
+    let home = Home::new();
+    let packs = home.write("packs/.keep", "");
+    let packs = packs.parent().expect("the folder of the file").to_owned();
+    let overrides = home.write(
+        "overrides.yml",
+        "overrides:\n  - { pack: flask, alert: FlaskPathCardinality, off: true }\n",
+    );
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyrometer"));
+        command.args(["check", "packs"]).arg(&packs);
+        let output = output_of(command.arg("--overrides").arg(&overrides));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = check();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("0 of yours") && text.contains("1 alert switched off"),
+        "{text}"
+    );
+    home.write("packs/mine/pack.yaml", "id: mine\n");
+    home.write(
+        "overrides.yml",
+        "overrides:\n  - { pack: nope, off: true }\n  - { pack: flask, alert: Nope, off: true }\n",
+    );
+    let (code, text) = check();
+    assert_eq!(code, Some(1), "{text}");
+    for part in [
+        "mine: pack mine, pack.yaml, line 1: a pack needs the field \"detect\"",
+        "overrides.yml, line 2: the pack \"nope\"",
+        "overrides.yml, line 3: the alert \"Nope\"",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}

@@ -1,7 +1,9 @@
 //! The dashboards of a pack.yaml.
 
 use super::{read_query, read_unit};
-use crate::pack::{Dashboard, Kpi, Panel, PanelQuery, PanelType, QueryText, Row, Threshold};
+use crate::pack::{
+    Dashboard, Kpi, Panel, PanelQuery, PanelType, Parameter, QueryText, Row, Threshold,
+};
 use crate::reader::{Mistake, Reader};
 use crate::yaml::Node;
 
@@ -9,6 +11,7 @@ use crate::yaml::Node;
 pub(super) struct Defined<'a> {
     pub(super) kpis: &'a [Kpi],
     pub(super) variants: &'a [String],
+    pub(super) parameters: &'a [Parameter],
 }
 
 pub(super) fn read_dashboard(
@@ -87,7 +90,7 @@ fn read_panel(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option
     }
     let thresholds = reader.list(&fields, "thresholds").iter();
     let thresholds = thresholds
-        .filter_map(|node| read_threshold(reader, node))
+        .filter_map(|node| read_threshold(reader, node, defined))
         .collect();
     let panel_type = |text: &str| PanelType::ALL.into_iter().find(|kind| kind.name() == text);
     let width = |text: &str| {
@@ -117,11 +120,25 @@ fn read_panel(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option
     })
 }
 
-fn read_threshold(reader: &mut Reader, node: &Node) -> Option<Threshold> {
+/// `value` is a number or the name of a parameter, `$name`.
+fn read_threshold(reader: &mut Reader, node: &Node, defined: &Defined<'_>) -> Option<Threshold> {
     let fields = reader.fields(node, "a threshold", &["value", "severity", "name"])?;
-    reader.required(&fields, "value")?;
+    let text = reader.required_text(&fields, "value")?;
+    let parameter = text.strip_prefix('$');
+    let value = match parameter {
+        Some(name) => {
+            let known = defined.parameters.iter().find(|p| p.name == name);
+            if known.is_none() {
+                let (what, name) = ("the parameter", name.to_owned());
+                reader.report(node.line, Mistake::Undefined { what, name });
+            }
+            known?.default
+        }
+        None => reader.number(&fields, "value")?,
+    };
     Some(Threshold {
-        value: reader.number(&fields, "value")?,
+        value,
+        parameter: parameter.map(str::to_owned),
         severity: reader.required_text(&fields, "severity")?,
         name: reader.required_text(&fields, "name")?,
     })

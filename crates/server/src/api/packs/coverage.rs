@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diagnosis::pack::Pack;
-use diagnosis::rules::Rule;
-use model::{METRIC_NAME, Matcher, Timestamp};
+use diagnosis::pack::{Pack, Readiness};
+use diagnosis::rules::{Alerting, Rule};
+use model::{Labels, METRIC_NAME, Matcher, Timestamp};
 use store::{Snapshot, StoreError};
 
 use crate::judge::Detections;
@@ -16,12 +16,58 @@ const JOBS_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Coverage(BTreeMap<String, BTreeSet<String>>);
 
+/// An alert with the rules that judge it: one, or several where users tuned it for some series.
+#[derive(Clone, Debug)]
+pub(super) struct PackAlert<'a> {
+    pub(super) alerting: &'a Alerting,
+    pub(super) rules: Vec<&'a Rule>,
+}
+
 /// How an alert stands for one service.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Standing {
     Armed,
+    /// The past is too short before this time that it compares with.
+    NeedsData(Timestamp),
     /// What is missing.
     NotEvaluable(String),
+    /// A user switched it off for this service.
+    Off,
+}
+
+/// The alerts of a pack, each once, in the order of its file.
+pub(super) fn alerts_of(pack: &Pack) -> Vec<PackAlert<'_>> {
+    let mut alerts: Vec<PackAlert<'_>> = Vec::new();
+    for rule in pack.groups.iter().flat_map(|group| &group.rules) {
+        let Some(alerting) = rule.alerting() else {
+            continue;
+        };
+        let known = alerts.iter_mut().find(|a| a.alerting.name == alerting.name);
+        match known {
+            Some(alert) => alert.rules.push(rule),
+            None => alerts.push(PackAlert {
+                alerting,
+                rules: vec![rule],
+            }),
+        }
+    }
+    alerts
+}
+
+impl<'a> PackAlert<'a> {
+    /// The rule that says what the alert is like in general.
+    pub(super) fn rule(&self) -> &'a Rule {
+        self.rules[0]
+    }
+
+    /// The rule that judges a job as a whole; `None` where it is switched off.
+    fn rule_for(&self, job: &str) -> Option<&'a Rule> {
+        let labels = Labels::new([("job", job)]).expect("one label");
+        self.rules
+            .iter()
+            .copied()
+            .find(|rule| rule.judged.has(&labels))
+    }
 }
 
 impl Coverage {
@@ -49,11 +95,22 @@ impl Coverage {
         Ok(Self(jobs))
     }
 
-    pub(super) fn standing(&self, pack: &Pack, rule: &Rule, job: &str) -> Standing {
+    pub(super) fn standing(
+        &self,
+        detections: &Detections,
+        pack: &Pack,
+        alert: &PackAlert<'_>,
+        job: &str,
+    ) -> Standing {
+        let Some(rule) = alert.rule_for(job) else {
+            return Standing::Off;
+        };
         let exists = |metric: &str| self.0.get(metric).is_some_and(|jobs| jobs.contains(job));
-        match pack.not_evaluable(rule, &exists) {
-            None => Standing::Armed,
-            Some(reason) => Standing::NotEvaluable(reason),
+        let (since, now) = (detections.pack_since(&pack.id), detections.looked_at());
+        match pack.readiness(rule, &exists, since, now) {
+            Readiness::Armed => Standing::Armed,
+            Readiness::NeedsData { until } => Standing::NeedsData(until),
+            Readiness::NotEvaluable(reason) => Standing::NotEvaluable(reason),
         }
     }
 }

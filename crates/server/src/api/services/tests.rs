@@ -54,7 +54,7 @@ fn forget_durations(json: &mut serde_json::Value) {
 #[test]
 fn the_api_tells_what_the_judge_found() {
     let world = World::new();
-    let (packs, groups) = (world.judge.packs(), world.groups.clone());
+    let (packs, groups) = (&world.judge.packs(), world.groups.clone());
     let rules = rules_answer(groups, packs, &world.detections, &RulesFilter::default());
     check_golden("rules", rules.unwrap());
     let alerts = world.alerts();
