@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AlertsPage } from '../src/pages/alerts/AlertsPage';
 import { HistoryPage } from '../src/pages/alerts/HistoryPage';
 import { RulesPage } from '../src/pages/alerts/RulesPage';
+import { forgetServer } from '../src/api/notifications';
 import { followLinks, navigate } from '../src/state/url';
 import { groups } from './fixtures/rules';
 import { serve } from './serve';
@@ -12,6 +13,7 @@ const RULES = '/api/v1/rules';
 let unfollow = () => {};
 
 beforeEach(() => {
+  forgetServer();
   navigate('/');
   unfollow = followLinks();
 });

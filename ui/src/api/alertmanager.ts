@@ -1,4 +1,4 @@
-import { ApiError, type Answer, getPlain, send } from './client';
+import { type Answer, getPlain, send } from './client';
 import type { Labels } from './query';
 
 // Alertmanager's API v2, without Prometheus's envelope.
@@ -37,14 +37,14 @@ export type NotifiedAlert = {
   };
 };
 
-/** `GET /api/v2/alerts`; `null` from a server that does not notify. */
-export function fetchNotifiedAlerts(abort?: AbortSignal): Promise<Answer<NotifiedAlert[] | null>> {
-  return unlessAbsent(getPlain<NotifiedAlert[]>('/api/v2/alerts', {}, abort));
+/** `GET /api/v2/alerts`. */
+export function fetchNotifiedAlerts(abort?: AbortSignal): Promise<Answer<NotifiedAlert[]>> {
+  return getPlain('/api/v2/alerts', {}, abort);
 }
 
-/** `GET /api/v2/silences`; `null` from a server that does not notify. */
-export function fetchSilences(abort?: AbortSignal): Promise<Answer<Silence[] | null>> {
-  return unlessAbsent(getPlain<Silence[]>('/api/v2/silences', {}, abort));
+/** `GET /api/v2/silences`. */
+export function fetchSilences(abort?: AbortSignal): Promise<Answer<Silence[]>> {
+  return getPlain('/api/v2/silences', {}, abort);
 }
 
 /** `POST /api/v2/silences`: makes one, or changes the one with this `id`. */
@@ -55,14 +55,4 @@ export function saveSilence(draft: SilenceDraft): Promise<Answer<{ silenceID: st
 /** `DELETE /api/v2/silence/<id>`: ends it now. */
 export function expireSilence(id: string): Promise<Answer<null>> {
   return send('DELETE', `/api/v2/silence/${encodeURIComponent(id)}`);
-}
-
-/** An older server, or one without a notifier, has no such endpoint: that is no error. */
-export async function unlessAbsent<T>(asked: Promise<Answer<T>>): Promise<Answer<T | null>> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.kind === 'not_found') return { data: null, notes: [] };
-    throw error;
-  }
 }

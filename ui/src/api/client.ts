@@ -155,6 +155,16 @@ function messageIn(body: unknown): string {
   return '';
 }
 
+/** The answer, or null from a server that has no such endpoint: that is no error here. */
+export async function unlessAbsent<T>(asked: Promise<Answer<T>>): Promise<Answer<T | null>> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ApiError && error.kind === 'not_found') return { data: null, notes: [] };
+    throw error;
+  }
+}
+
 /** Runs at most `max` jobs at a time, the others wait in line. An aborted job leaves the line. */
 export function limiter(max: number) {
   let running = 0;

@@ -13,6 +13,7 @@ export type PackService = {
   armed: number;
   needs_data: number;
   not_evaluable: number;
+  off: number;
   /** Instances of alerts. */
   firing: number;
   pending: number;
@@ -26,8 +27,22 @@ export type Parameter = {
   title: string;
   unit: string;
   default: number;
-  /** The value in force; absent while it is the default. */
-  value?: number;
+  min: number;
+  max: number;
+  /** What is in force where no narrower override says something else. */
+  value: number;
+};
+
+/** What a user changed; a later one wins over those before it. */
+export type Override = {
+  /** In the overrides file. */
+  line: number;
+  /** All alerts of the pack if null. */
+  alert: string | null;
+  /** Matchers of the series that it is about; empty for all. */
+  where: string;
+  set: Record<string, number>;
+  off: boolean | null;
 };
 
 export type Pack = {
@@ -39,13 +54,15 @@ export type Pack = {
   services: PackService[];
   alerts: number;
   dashboards: { id: string; title: string; panels: number }[];
+  /** 1 to 3: how many of those who run Python services run this, too. */
+  tier: number;
   /** `reference`: the real software could not be run, the pack was made from its documentation. */
-  verified?: 'real' | 'reference';
+  verified: 'real' | 'reference';
 };
 
 export type Library = { packs: Pack[]; services: string[]; judged: boolean };
 
-export type Standing = 'armed' | 'needs_data' | 'not_evaluable';
+export type Standing = 'armed' | 'needs_data' | 'not_evaluable' | 'off';
 
 export type PackAlertService = {
   service: string;
@@ -77,8 +94,9 @@ export type PackDetail = {
   conditional: { metric: string; reason: string }[];
   kpis: { name: string; unit: string; query: string }[];
   alerts: PackAlert[];
-  parameters?: Parameter[];
-  provenance?: string[];
+  parameters: Parameter[];
+  overrides: Override[];
+  provenance: string[];
 };
 
 /** `GET /api/v1/packs`: the whole library, and where it was found. */

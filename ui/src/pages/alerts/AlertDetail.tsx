@@ -1,6 +1,6 @@
 import { lasting } from '../../format/duration';
 import { entriesOf, safeHref } from '../../format/labels';
-import { matchersText, readMatchers } from '../../format/matchers';
+import { matchersOf, matchersText, readMatchers } from '../../format/matchers';
 import { stamp } from '../../format/time';
 import { Ago } from '../../parts/Ago';
 import { CodeLine } from '../../parts/CodeLine';
@@ -57,6 +57,16 @@ export function AlertDetail({
             </a>
           )}
           <Links raised={raised} runbook={runbook} />
+          {onSilence !== null && (
+            <a
+              class="button"
+              href={hrefTo('/alerts/notifications', {
+                labels: matchersText(matchersOf(labelsOf(raised))),
+              })}
+            >
+              Who is told
+            </a>
+          )}
         </p>
         <AlertChart raised={raised} />
         <HistoryStrip labels={labelsOf(raised)} interval={group.interval} />

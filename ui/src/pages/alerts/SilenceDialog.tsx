@@ -7,7 +7,7 @@ import { lasting } from '../../format/duration';
 import { entriesOf, sentence } from '../../format/labels';
 import { matchAll, matchersText, readMatchers } from '../../format/matchers';
 import { plural } from '../../format/number';
-import { clockShort, day, stamp } from '../../format/time';
+import { stamp, untilText } from '../../format/time';
 import { Icon } from '../../parts/Icon';
 import { StateBadge, severityState } from '../../parts/StateBadge';
 import { now } from '../../state/clock';
@@ -125,7 +125,7 @@ export function SilenceDialog({
           <span id="silence-until">For, or until</span>
           <div class="button-row wraps">
             <input
-              class="field num until-field"
+              class="field until-field"
               aria-labelledby="silence-until"
               value={until}
               onInput={(event) => edit({ until: event.currentTarget.value })}
@@ -134,7 +134,7 @@ export function SilenceDialog({
           </div>
           <p class="small dim">
             {endMs !== null && endMs > nowMs
-              ? `Until ${endsText(endMs, nowMs)}, in ${lasting(endMs - nowMs)}`
+              ? `Until ${untilText(endMs, nowMs)}, in ${lasting(endMs - nowMs)}`
               : 'A duration such as 4h or 2d, or a time such as 09:00'}
           </p>
         </div>
@@ -170,19 +170,12 @@ export function SilenceDialog({
             disabled={wrong !== '' || saving.value}
           >
             {id === null ? 'Silence' : 'Save'}
-            {endMs !== null && endMs > nowMs && ` until ${endsText(endMs, nowMs)}`}
+            {endMs !== null && endMs > nowMs && ` until ${untilText(endMs, nowMs)}`}
           </button>
         </div>
       </form>
     </dialog>
   );
-}
-
-/** `09:00`, with its day unless that is today. */
-export function endsText(endMs: number, nowMs: number): string {
-  const far = Math.abs(endMs - nowMs) > 300 * 86_400_000;
-  if (far) return stamp(endMs).slice(0, 16);
-  return day(endMs) === day(nowMs) ? clockShort(endMs) : `${day(endMs)} ${clockShort(endMs)}`;
 }
 
 function Durations({ until, onPick }: { until: string; onPick: (until: string) => void }) {

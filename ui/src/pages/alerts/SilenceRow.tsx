@@ -2,13 +2,13 @@ import type { Silence } from '../../api/alertmanager';
 import { lasting } from '../../format/duration';
 import { matchersText } from '../../format/matchers';
 import { plural, whole } from '../../format/number';
-import { parseTime, stamp } from '../../format/time';
+import { parseTime, stamp, untilText } from '../../format/time';
 import { Ago } from '../../parts/Ago';
 import { StateBadge, severityState } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
 import { author } from '../../state/settings';
 import { type Raised, sentenceOf } from './alertList';
-import { endsText, type SilenceWish } from './SilenceDialog';
+import type { SilenceWish } from './SilenceDialog';
 import { fromWire } from './silenceDraft';
 
 const HOUR_MS = 3_600_000;
@@ -70,7 +70,7 @@ export function SilenceRow({
         </td>
         <td class="num-left col-until">
           <time dateTime={silence.endsAt} title={stamp(endMs)}>
-            {endsText(endMs, nowMs)}
+            {untilText(endMs, nowMs)}
           </time>{' '}
           <span class="dim">
             {over ? `${lasting(nowMs - endMs)} ago` : `in ${lasting(endMs - nowMs)}`}

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { expireSilence, fetchSilences, type Silence } from '../../api/alertmanager';
 import { ApiError, type Answer } from '../../api/client';
+import { notifies } from '../../api/notifications';
 import { sentence } from '../../format/labels';
 import { matchAll, matchersText } from '../../format/matchers';
 import { plural, whole } from '../../format/number';
@@ -49,6 +50,7 @@ export function SilencesPage() {
 }
 
 async function fetchEverything(abort?: AbortSignal): Promise<Answer<Everything>> {
+  if (!(await notifies())) return { data: { silences: null, raised: [] }, notes: [] };
   const [silences, raised] = await Promise.all([fetchSilences(abort), fetchRaised(abort)]);
   return {
     data: { silences: silences.data, raised: raised.data.raised },

@@ -4,8 +4,9 @@ import type { Alert, AlertingRule, Rule, RuleGroup } from '../../api/rules';
 import { labelsId } from '../../format/labels';
 import { type Matcher, matchAll } from '../../format/matchers';
 import { digits } from '../../format/number';
-import { clockShort, parseTime } from '../../format/time';
+import { parseTime, untilText } from '../../format/time';
 import { speakText } from '../../format/units';
+import { serverNow } from '../../state/clock';
 import { isHeartbeat, STATE_WORDS, type ShapeState, severityState } from '../../parts/StateBadge';
 
 /** What an alert does: a muted one fires, and nobody is told. */
@@ -202,7 +203,7 @@ export function healthText(rule: Rule): string | null {
   if (isAlerting(rule)) {
     if (rule.notEvaluable !== undefined) return `Not evaluable: ${rule.notEvaluable}`;
     const until = parseTime(rule.needsDataUntil);
-    if (until !== null) return `Needs data until ${clockShort(until)}`;
+    if (until !== null) return `Needs data until ${untilText(until, serverNow())}`;
   }
   return rule.health === 'ok' ? null : 'Not evaluated yet';
 }

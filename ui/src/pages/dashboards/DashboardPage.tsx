@@ -73,6 +73,14 @@ function Chosen({ id, library }: { id: string; library: Library }) {
               {pack.title}
             </a>
           </p>
+          <p class="exports small">
+            <span class="dim">Take it along:</span>
+            {(['grafana', 'perses'] as const).map((format) => (
+              <a key={format} class="link" href={exportHref(id, format)} download>
+                {EXPORT_NAMES[format]}
+              </a>
+            ))}
+          </p>
         </div>
       </header>
       {service === '' ? (
@@ -91,6 +99,15 @@ function Chosen({ id, library }: { id: string; library: Library }) {
       )}
     </article>
   );
+}
+
+const EXPORT_NAMES = { grafana: 'Grafana JSON', perses: 'Perses JSON' };
+
+/** `flask/overview`: the dashboard of that name in the pack before the slash. */
+function exportHref(id: string, format: keyof typeof EXPORT_NAMES): string {
+  const [pack = '', ...rest] = id.split('/');
+  const dashboard = encodeURIComponent(rest.join('/'));
+  return `/api/v1/packs/${encodeURIComponent(pack)}/dashboards/${dashboard}?format=${format}`;
 }
 
 function Panels({ id, service }: { id: string; service: string }) {

@@ -71,7 +71,7 @@ function Cell({
 }) {
   if (found === undefined) return <span class="faint">–</span>;
   const { state, hollow, word } = serviceStanding(found, judged);
-  const total = found.armed + found.needs_data + found.not_evaluable;
+  const total = found.armed + found.needs_data + found.not_evaluable + found.off;
   return (
     <a
       class={`coverage-cell ${state}`}

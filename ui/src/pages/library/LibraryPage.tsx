@@ -107,7 +107,7 @@ function standingOf(pack: Pack, judged: boolean) {
   }
   return serviceStanding(sum, judged);
 }
-const ZERO = { armed: 0, needs_data: 0, not_evaluable: 0, firing: 0, pending: 0 };
+const ZERO = { armed: 0, needs_data: 0, not_evaluable: 0, off: 0, firing: 0, pending: 0 };
 
 function PackRow({ pack, judged }: { pack: Pack; judged: boolean }) {
   const { state, hollow, word } = standingOf(pack, judged);

@@ -75,9 +75,7 @@ function Detail({ detail }: { detail: PackDetail }) {
         </section>
       )}
       <PackAlerts alerts={alerts} judged={judged} only={param('service')} />
-      {detail.parameters !== undefined && detail.parameters.length > 0 && (
-        <Parameters parameters={detail.parameters} />
-      )}
+      <Parameters parameters={detail.parameters} overrides={detail.overrides} />
       <section>
         <h2>KPIs</h2>
         {kpis.length === 0 && <p class="none">It has no number of its own for Home.</p>}
@@ -109,7 +107,7 @@ function Detail({ detail }: { detail: PackDetail }) {
               </dd>
             </>
           ))}
-          {(detail.provenance ?? []).map((text) => (
+          {detail.provenance.map((text) => (
             <>
               <dt>Comes from</dt>
               <dd>

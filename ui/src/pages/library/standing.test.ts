@@ -13,6 +13,7 @@ const NONE = {
   armed: 0,
   needs_data: 0,
   not_evaluable: 0,
+  off: 0,
   firing: 0,
   pending: 0,
   severity: null as string | null,
@@ -32,6 +33,8 @@ test('a service is green only when every alert of the pack can judge', () => {
     { needs_data: 1, not_evaluable: 2 },
     'unknown hollow: None armed, 1 need data, 2 not evaluable',
   );
+  check({ armed: 6, off: 1 }, 'good hollow: 6 armed, 1 switched off');
+  check({ off: 7 }, 'unknown hollow: None armed, 7 switched off');
   check({}, 'unknown hollow: No alerts');
   check({ armed: 7 }, 'unknown hollow: Not judged', false);
 });
@@ -73,18 +76,20 @@ test('an alert that no service can judge is never green', () => {
 });
 
 test('an alert that waits for data says until when', () => {
-  const until = new Date(2026, 10, 23, 9, 30).getTime();
+  const until = new Date().setHours(23, 59, 0, 0);
   const said = alertStanding(
     { ...STANDING, state: 'needs_data', needs_data_until_ms: until },
     'warning',
   );
-  expect(said).toEqual({ state: 'unknown', hollow: true, word: 'Needs data until 09:30' });
+  expect(said).toEqual({ state: 'unknown', hollow: true, word: 'Needs data until 23:59' });
 });
 
 const PACK: Pack = {
   id: 'a',
   title: 'A',
   version: '1',
+  tier: 1,
+  verified: 'real',
   layer: 'exporter',
   looks_for: { any: [], all: [] },
   services: [],

@@ -1,6 +1,7 @@
 import type { Pack, PackAlert, PackAlertService, PackService } from '../../api/packs';
 import { plural, whole } from '../../format/number';
-import { clockShort } from '../../format/time';
+import { untilText } from '../../format/time';
+import { serverNow } from '../../state/clock';
 import { type ShapeState, severityState } from '../../parts/StateBadge';
 
 /** A state as shape and words; `hollow` says that nothing can be judged. */
@@ -8,13 +9,14 @@ export type Said = { state: ShapeState; hollow: boolean; word: string };
 
 /** How all alerts of a pack stand for one service. Green only when all of them can judge. */
 export function serviceStanding(service: PackService, judged = true): Said {
-  const { armed, needs_data, not_evaluable, firing, pending, severity } = service;
+  const { armed, needs_data, not_evaluable, off, firing, pending, severity } = service;
   if (!judged) return { state: 'unknown', hollow: true, word: 'Not judged' };
-  const total = armed + needs_data + not_evaluable;
+  const total = armed + needs_data + not_evaluable + off;
   if (total === 0) return { state: 'unknown', hollow: true, word: 'No alerts' };
   const waits = [
     ...(needs_data > 0 ? [`${whole(needs_data)} need data`] : []),
     ...(not_evaluable > 0 ? [`${whole(not_evaluable)} not evaluable`] : []),
+    ...(off > 0 ? [`${whole(off)} switched off`] : []),
   ];
   const word = [armed > 0 ? `${whole(armed)} armed` : 'None armed', ...waits].join(', ');
   const state = severityState(severity ?? undefined);
@@ -36,9 +38,12 @@ export function alertStanding(
   switch (alert.state) {
     case 'armed':
       return { state: 'good', hollow: false, word: 'Armed' };
+    case 'off':
+      return { state: 'unknown', hollow: true, word: 'Switched off' };
     case 'needs_data': {
       const until = alert.needs_data_until_ms;
-      const word = until === null ? 'Needs data' : `Needs data until ${clockShort(until)}`;
+      const word =
+        until === null ? 'Needs data' : `Needs data until ${untilText(until, serverNow())}`;
       return { state: 'unknown', hollow: true, word };
     }
     case 'not_evaluable':
