@@ -154,7 +154,7 @@ test('Silences shows who, why and until when, and ends one', async () => {
   render(<SilencesPage />);
   const row = (await screen.findByRole('button', { name: 'job="cart"' })).closest('tr');
   expect(row?.textContent).toContain('ann');
-  expect(row?.textContent).toMatch(/in (59|60) min/);
+  expect(row?.textContent).toContain('in 60 min');
   expect(document.querySelector('img')).toBeNull();
   fireEvent.click(screen.getByRole('button', { name: 'End now' }));
   await vi.waitFor(() => expect(sent[0]?.method).toBe('DELETE'));

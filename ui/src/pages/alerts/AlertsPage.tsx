@@ -5,7 +5,7 @@ import { plural, whole } from '../../format/number';
 import { Icon } from '../../parts/Icon';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { Paged } from '../../parts/Paged';
-import { isHeartbeat, StateShape } from '../../parts/StateBadge';
+import { isHeartbeat, StateShape, severityState } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { AlertRow } from './AlertRow';
@@ -100,6 +100,9 @@ function Filters({
     ? ['firing', 'pending', 'silenced', 'inhibited']
     : ['firing', 'pending'];
   const chosen = param('state');
+  // They come worst first.
+  const gravest = news.find((one) => one.doing === 'firing');
+  const worst = gravest && severityState(gravest.alert.labels.severity);
   return (
     <div class="page-head alert-head">
       <div class="filters">
@@ -113,7 +116,7 @@ function Filters({
               aria-pressed={chosen === doing}
               onClick={() => setParams({ state: chosen === doing ? null : doing })}
             >
-              {doing === 'firing' && count > 0 && <StateShape state="critical" />}
+              {doing === 'firing' && worst !== undefined && <StateShape state={worst} />}
               <span class="num">{whole(count)}</span> {doing}
             </button>
           );

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { saveSilence } from '../../api/alertmanager';
 import { ApiError } from '../../api/client';
 import type { Labels } from '../../api/query';
-import { lasting } from '../../format/duration';
+import { span } from '../../format/duration';
 import { entriesOf, sentence } from '../../format/labels';
 import { matchAll, matchersText, readMatchers } from '../../format/matchers';
 import { plural } from '../../format/number';
@@ -134,7 +134,7 @@ export function SilenceDialog({
           </div>
           <p class="small dim">
             {endMs !== null && endMs > nowMs
-              ? `Until ${untilText(endMs, nowMs)}, in ${lasting(endMs - nowMs)}`
+              ? `Until ${untilText(endMs, nowMs)}, in ${span(endMs - nowMs)}`
               : 'A duration such as 4h or 2d, or a time such as 09:00'}
           </p>
         </div>

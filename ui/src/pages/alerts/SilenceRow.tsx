@@ -1,5 +1,5 @@
 import type { Silence } from '../../api/alertmanager';
-import { lasting } from '../../format/duration';
+import { lasting, span } from '../../format/duration';
 import { matchersText } from '../../format/matchers';
 import { plural, whole } from '../../format/number';
 import { parseTime, stamp, untilText } from '../../format/time';
@@ -73,7 +73,7 @@ export function SilenceRow({
             {untilText(endMs, nowMs)}
           </time>{' '}
           <span class="dim">
-            {over ? `${lasting(nowMs - endMs)} ago` : `in ${lasting(endMs - nowMs)}`}
+            {over ? `${lasting(nowMs - endMs)} ago` : `in ${span(endMs - nowMs)}`}
           </span>
         </td>
         <td class="col-acts">
@@ -126,13 +126,13 @@ function Opened({ silence, quiet }: { silence: Silence; quiet: Raised[] }) {
     <div class="detail">
       <dl class="facts">
         <dt>From</dt>
-        <dd class="num">
+        <dd>
           {startMs === null ? '–' : stamp(startMs)}, <Ago ms={startMs} />
         </dd>
         <dt>Until</dt>
-        <dd class="num">
+        <dd>
           {endMs === null ? '–' : stamp(endMs)}
-          {startMs !== null && endMs !== null && `, for ${lasting(endMs - startMs)}`}
+          {startMs !== null && endMs !== null && `, for ${span(endMs - startMs)}`}
         </dd>
         <dt>Why</dt>
         <dd class="wrap">{silence.comment}</dd>
