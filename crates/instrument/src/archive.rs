@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -25,8 +25,8 @@ use crate::merge::Merger;
 use crate::private_fs::PrivateDir;
 use crate::reading::{ReadLimits, Registries};
 use crate::record::{
-    self, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, TOLD_WORD, USED_CHECK_WORD, USED_WORD,
-    encode_cells, encode_record,
+    self, BadHeader, Found, HEADER_WORDS, NATIVE_CELLS, RecordKind, TOLD_WORD, USED_CHECK_WORD,
+    USED_WORD, encode_cells, encode_record,
 };
 use crate::segment_file::{self, SegmentName};
 use crate::snapshot::Snapshot;
@@ -35,6 +35,8 @@ use crate::worker;
 use model::Timestamp;
 
 pub(crate) const ARCHIVE_NAME: &str = "archive.seg";
+/// An archive that could not be read.
+const DAMAGED_NAME: &str = "archive.damaged";
 const LOCK_NAME: &str = "archive.lock";
 /// Says since when nobody of the group lives.
 const GONE_NAME: &str = "gone";
@@ -75,12 +77,43 @@ fn folded_records(words: &[u64]) -> impl Iterator<Item = (String, f64)> {
 }
 
 /// Folds the segments of dead processes. On any trouble they stay as they are and are read one
-/// by one, as before.
-pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) {
-    let Some(_lock) = lock(dir) else {
-        return;
-    };
+/// by one, as before. Returns what is to be told.
+pub(crate) fn fold_dead(dir: &PrivateDir, proc: &Proc) -> Option<String> {
+    let _lock = lock(dir)?;
     remove_unfinished(dir, proc);
+    let lost = set_aside_damaged(dir);
+    fold_all(dir, proc);
+    lost
+}
+
+/// An archive without a sound header can never be read again, and nothing was folded while it had
+/// the name. Whoever wants to look finds it under another one.
+fn set_aside_damaged(dir: &PrivateDir) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = dir.open_file(ARCHIVE_NAME).ok()?;
+    file.take((HEADER_WORDS * size_of::<u64>()) as u64)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let (words, _cut) = bytes.as_chunks::<8>();
+    let header: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let is_damaged = match record::read_header(&header) {
+        Ok(_) => !record::is_header_of(&header, identity().process, identity().index),
+        Err(BadHeader::TooShort | BadHeader::Rubbish) => true,
+        Err(BadHeader::Future) => false,
+    };
+    if !is_damaged {
+        return None;
+    }
+    dir.rename(ARCHIVE_NAME, DAMAGED_NAME).ok()?;
+    let kept = dir.join(DAMAGED_NAME);
+    Some(format!(
+        "what dead workers counted is lost: the header of {ARCHIVE_NAME} was damaged; it is kept \
+         as {}",
+        kept.display()
+    ))
+}
+
+fn fold_all(dir: &PrivateDir, proc: &Proc) {
     let dead = dead_segments(dir, proc);
     if dead.is_empty() {
         return;
@@ -358,7 +391,15 @@ fn sweep_group(
 fn is_ours(name: &str) -> bool {
     let name = name.strip_suffix(".new").unwrap_or(name);
     SegmentName::parse(name).is_some()
-        || [ARCHIVE_NAME, LOCK_NAME, GONE_NAME, ANNOUNCE_NAME, "archive"].contains(&name)
+        || [
+            ARCHIVE_NAME,
+            DAMAGED_NAME,
+            LOCK_NAME,
+            GONE_NAME,
+            ANNOUNCE_NAME,
+            "archive",
+        ]
+        .contains(&name)
         || name == worker::LOCK_NAME
         || (name.starts_with(ANNOUNCE_NAME) && name.ends_with(".tmp"))
 }

@@ -41,14 +41,26 @@ impl KeyIndex {
     pub(crate) fn push(&mut self, hash: u32) {
         self.len += 1;
         if self.slots.len() < 2 * self.len as usize {
-            let n_slots = (self.slots.len() * 4).max(16);
-            for entry in std::mem::replace(&mut self.slots, vec![0; n_slots]) {
-                if entry != 0 {
-                    self.put(entry);
-                }
-            }
+            self.grow((self.slots.len() * 4).max(16));
         }
         self.put(u64::from(self.len) | u64::from(hash) << 32);
+    }
+
+    /// Makes room for more places.
+    pub(crate) fn reserve(&mut self, n_more: usize) {
+        let n_slots = 2 * (self.len as usize).saturating_add(n_more);
+        let n_slots = n_slots.next_power_of_two();
+        if self.slots.len() < n_slots {
+            self.grow(n_slots);
+        }
+    }
+
+    fn grow(&mut self, n_slots: usize) {
+        for entry in std::mem::replace(&mut self.slots, vec![0; n_slots]) {
+            if entry != 0 {
+                self.put(entry);
+            }
+        }
     }
 
     fn put(&mut self, entry: u64) {

@@ -184,7 +184,7 @@ impl Merger {
                 cells: &cells,
                 head: &[],
             };
-            self.add_record(&mut fit, &record, process, true);
+            self.add_record(&mut fit, &record, (process, true), 0);
             for (is_negative, cells) in series.ring_cells() {
                 // A ring of this very process is whole.
                 drop(self.add_ring(&fit, (series.key(), is_negative), &cells, process));

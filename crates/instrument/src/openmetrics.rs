@@ -229,11 +229,11 @@ pub(crate) fn spans(buckets: &[(i32, f64)]) -> (Vec<(i32, u32)>, Vec<i128>) {
     for (bucket, count) in buckets {
         match spans.last_mut() {
             Some((_, n)) if *bucket == after => *n += 1,
-            _ => spans.push((bucket - after, 1)),
+            _ => spans.push((bucket.saturating_sub(after), 1)),
         }
         let count = *count as i128;
         deltas.push(count.saturating_sub(last_count));
-        (after, last_count) = (bucket + 1, count);
+        (after, last_count) = (bucket.saturating_add(1), count);
     }
     (spans, deltas)
 }

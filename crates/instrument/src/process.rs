@@ -307,9 +307,12 @@ impl Process {
         if state.home.is_none() && !state.has_failed {
             let runtime_dir = self.options.runtime_dir.as_ref()?;
             match self.settle(runtime_dir) {
-                Ok((home, lock_file)) => {
+                Ok((home, lock_file, lost)) => {
                     self.inner().lock_file.hold(lock_file);
                     state.home = Some(home);
+                    if let Some(lost) = lost {
+                        state.note(lost);
+                    }
                 }
                 Err(error) => state.fail(&error),
             }
@@ -317,7 +320,8 @@ impl Process {
         state.home.as_mut()
     }
 
-    fn settle(&self, runtime_dir: &Path) -> Result<(Home, File), NoHome> {
+    /// Also what an earlier process of the group left that is to be told.
+    fn settle(&self, runtime_dir: &Path) -> Result<(Home, File, Option<String>), NoHome> {
         let (group, process) = match self.options.identity {
             Some(identity) => identity,
             None => {
@@ -330,13 +334,14 @@ impl Process {
         self.group.replace(Some(group));
         PrivateDir::open_or_create(runtime_dir)?;
         let dir = PrivateDir::open_or_create(&runtime_dir.join(group.to_string()))?;
-        if archive::remove_files_of(&dir, process) {
+        let lost = if archive::remove_files_of(&dir, process) {
             // Files of this very process that it does not hold: it has called exec. What the
             // program before it counted is not this program's.
             archive::remove_dead(&dir, &self.options.proc);
+            None
         } else {
-            archive::fold_dead(&dir, &self.options.proc);
-        }
+            archive::fold_dead(&dir, &self.options.proc)
+        };
         // Held until the file has its name: whoever chooses a number next sees this one.
         let turn = worker::Turn::take(&dir);
         let (segment, lock_file) = Segment::create(&dir, process, self.options.limits)?;
@@ -344,7 +349,7 @@ impl Process {
             segment.set_worker(number);
         }
         drop(turn);
-        Ok((Home { dir, segment }, lock_file))
+        Ok((Home { dir, segment }, lock_file, lost))
     }
 }
 

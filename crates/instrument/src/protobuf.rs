@@ -367,3 +367,6 @@ fn text_len(text: &str) -> usize {
     let bits = usize::BITS - text.len().leading_zeros();
     1 + bits.div_ceil(7).max(1) as usize + text.len()
 }
+
+#[cfg(test)]
+mod tests;

@@ -334,7 +334,7 @@ pub(crate) fn flags_at(key_len: usize) -> usize {
     RECORD_HEADER_WORDS + key_len.div_ceil(8)
 }
 
-fn checksum(words: &[u64]) -> u32 {
+pub(crate) fn checksum(words: &[u64]) -> u32 {
     crc32fast::hash(bytes_of(words))
 }
 

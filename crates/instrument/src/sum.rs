@@ -8,14 +8,18 @@ use crate::group::ProcessId;
 use crate::key_index::KeyIndex;
 use crate::merge::adds_up;
 use crate::native::{BadRing, NativeSpec, NativeSum};
-use crate::reading::{FamilyKind, FamilyReading, NativeReading, SeriesReading, Value};
-use crate::record::{self, FamilyKey, GaugeMode, MOVED, NATIVE_CELLS, Record};
+use crate::reading::FamilyKind;
+use crate::record::{FamilyKey, GaugeMode, MOVED, Record};
 
 mod buckets;
+mod finish;
 mod gauge;
 
 pub(crate) use buckets::{widen_values, widened_cell};
 use gauge::{latest, one_gauge};
+
+/// Series of a metric from which on it makes room for many more at once.
+const N_MANY: usize = 1024;
 
 /// All series of one metric, over several processes.
 ///
@@ -26,10 +30,12 @@ pub(crate) struct FamilySum {
     pub(crate) series: Vec<SeriesSum>,
     keys: Vec<u8>,
     index: KeyIndex,
-    /// One a series, already added up, for kinds that add up; else one a process and series.
-    contributions: Vec<Contribution>,
-    /// `n_values` for each contribution.
+    /// `n_values` a series, already added up, for kinds that add up; else a process and series.
     values: Vec<f64>,
+    /// One for each row of values.
+    times: Vec<f64>,
+    /// The same, for kinds that do not add up.
+    contributions: Vec<Contribution>,
     n_values: usize,
     /// One a series, if the metric is a native histogram.
     natives: Vec<NativeSum>,
@@ -43,7 +49,7 @@ pub(crate) struct SeriesSum {
     key: Range<usize>,
     /// Of the last sound record that said it; 0 for none.
     seal: u64,
-    /// The first and the last of its contributions.
+    /// The first and the last of its rows of values.
     first: usize,
     last: usize,
 }
@@ -52,12 +58,11 @@ pub(crate) struct SeriesSum {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyHash(u32);
 
-/// What one process says of a series.
+/// Whose row of values it is.
 #[derive(Debug)]
 struct Contribution {
     process: ProcessId,
     is_live: bool,
-    time: f64,
     /// The next one of the same series; 0 for none, since no first one is a next.
     next: usize,
 }
@@ -87,8 +92,9 @@ impl FamilySum {
             series: Vec::new(),
             keys: Vec::new(),
             index: KeyIndex::default(),
-            contributions: Vec::new(),
             values: Vec::new(),
+            times: Vec::new(),
+            contributions: Vec::new(),
             natives: Vec::new(),
             exemplars: HashMap::new(),
         }
@@ -190,7 +196,7 @@ impl FamilySum {
             for (to, from) in sum.iter_mut().zip(values) {
                 *to += from;
             }
-            let time = &mut self.contributions[series.first].time;
+            let time = &mut self.times[series.first];
             *time = time.min(from.time);
         } else if self.contributions[series.last].process == from.process {
             // One name in two registries that are read as one, or two metrics that share their
@@ -200,7 +206,7 @@ impl FamilySum {
                 self.say_anew(last, from, values);
             }
         } else {
-            let next = self.contributions.len();
+            let next = self.times.len();
             self.contributions[series.last].next = next;
             series.last = next;
             self.contribute(from, values);
@@ -217,7 +223,7 @@ impl FamilySum {
     ) -> usize {
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
-        let first = self.contributions.len();
+        let first = self.times.len();
         self.series.push(SeriesSum {
             key: start..self.keys.len(),
             seal: 0,
@@ -234,12 +240,27 @@ impl FamilySum {
     fn contribute(&mut self, from: Source, values: impl ExactSizeIterator<Item = f64>) {
         debug_assert_eq!(values.len(), self.n_values);
         self.values.extend(values);
-        self.contributions.push(Contribution {
-            process: from.process,
-            is_live: from.is_live,
-            time: from.time,
-            next: 0,
-        });
+        self.times.push(from.time);
+        if !adds_up(self.key.kind) {
+            self.contributions.push(Contribution {
+                process: from.process,
+                is_live: from.is_live,
+                next: 0,
+            });
+        }
+    }
+
+    /// Makes room for series to come, where there are so many that growing step by step would
+    /// move megabytes.
+    pub(crate) fn reserve(&mut self, n_series: usize, key_bytes: usize) {
+        let len = self.series.len();
+        if len == self.series.capacity() && N_MANY <= len {
+            self.series.reserve(n_series);
+            self.times.reserve(n_series);
+            self.values.reserve(n_series.saturating_mul(self.n_values));
+            self.keys.reserve(n_series.saturating_mul(key_bytes));
+            self.index.reserve(n_series);
+        }
     }
 
     fn say_anew(&mut self, at: usize, from: Source, values: impl Iterator<Item = f64>) {
@@ -247,9 +268,8 @@ impl FamilySum {
         for (to, from) in known.iter_mut().zip(values) {
             *to = from;
         }
-        let contribution = &mut self.contributions[at];
-        contribution.is_live = from.is_live;
-        contribution.time = from.time;
+        self.contributions[at].is_live = from.is_live;
+        self.times[at] = from.time;
     }
 
     pub(crate) fn add_exemplar(&mut self, series: usize, exemplar: Exemplar) {
@@ -334,112 +354,15 @@ impl FamilySum {
         new
     }
 
-    pub(crate) fn finish(mut self, is_many: bool) -> FamilyReading {
-        let mut series = Vec::with_capacity(self.series.len());
-        let told = self.told();
-        for place in 0..self.series.len() {
-            if !told.contains(self.key_of(&self.series[place])) {
-                self.finish_series(place, is_many, &mut series);
-            }
-        }
-        let keys = std::mem::take(&mut self.keys);
-        FamilyReading::of_keys(&self.key, keys, series)
-    }
-
-    /// For an info: keys without any fact for which some process has told facts. Who has not
-    /// said anything yet says nothing then.
-    fn told(&self) -> HashSet<Vec<u8>> {
-        if self.key.kind != FamilyKind::Info {
-            return HashSet::new();
-        }
-        let n_own = 2 * self.key.label_names.len();
-        let keys = self.series.iter();
-        let facts = keys.filter_map(|series| record::decode_texts(self.key_of(series)));
-        let facts = facts.filter(|texts| n_own < texts.len());
-        facts
-            .map(|texts| record::encode_texts(texts[..n_own].iter().copied()))
-            .collect()
-    }
-
-    /// Appends the readings that a series becomes: one, none when no process that counts has
-    /// it, or one a process.
-    fn finish_series(&self, place: usize, is_many: bool, out: &mut Vec<SeriesReading>) {
-        let sum = &self.series[place];
-        let first = self.said(sum.first);
-        let value = match self.key.kind {
-            FamilyKind::Counter => Value::Counter {
-                total: first.values[0],
-                created: created(first.time),
-            },
-            FamilyKind::Summary => Value::Summary {
-                count: first.values[0],
-                sum: first.values[1],
-                created: created(first.time),
-            },
-            FamilyKind::Histogram => Value::Histogram {
-                buckets: std::iter::zip(&self.key.bounds, &first.values[1..])
-                    .map(|(bound, count)| (*bound, *count))
-                    .collect(),
-                sum: first.values[0],
-                created: created(first.time),
-                native: self.finish_native(place, first.values),
-            },
-            FamilyKind::Info => Value::Info,
-            FamilyKind::StateSet => {
-                let all: Vec<Said<'_>> = self.all_said(sum).collect();
-                let latest = latest(&all).unwrap_or(&first);
-                let is_on = latest.values.iter().map(|value| *value != 0.0);
-                Value::StateSet(self.key.states.iter().cloned().zip(is_on).collect())
-            }
-            FamilyKind::Gauge => return self.finish_gauge(sum, is_many, out),
-        };
-        out.push(SeriesReading {
-            exemplars: self.exemplars_of(place).to_vec(),
-            ..SeriesReading::new(sum.key.clone(), None, value)
-        });
-    }
-
-    fn finish_native(&self, place: usize, values: &[f64]) -> Option<Box<NativeReading>> {
-        let rings = self.natives.get(place)?;
-        let (zero, outside) = native_values(values)?;
-        Some(Box::new(rings.clone().finish(zero, outside)))
-    }
-
-    fn finish_gauge(&self, sum: &SeriesSum, is_many: bool, out: &mut Vec<SeriesReading>) {
-        let key = || sum.key.clone();
-        let mode = self.key.mode;
-        if is_many && matches!(mode, GaugeMode::All | GaugeMode::LiveAll) {
-            for one in self.all_said(sum).filter(|one| one.is_live) {
-                let value = Value::Gauge(one.values[0]);
-                out.push(SeriesReading::new(key(), Some(one.process.pid), value));
-            }
-            return;
-        }
-        let first = self.said(sum.first);
-        let value = if sum.first == sum.last && first.is_live {
-            // What one living process says is the answer in every mode.
-            Some(if MOVED <= first.time {
-                first.values[0]
-            } else {
-                0.0
-            })
-        } else {
-            let all: Vec<Said<'_>> = self.all_said(sum).collect();
-            one_gauge(mode, &all).map(|(value, _)| value)
-        };
-        let value = value.map(Value::Gauge);
-        out.extend(value.map(|value| SeriesReading::new(key(), None, value)));
-    }
-
     /// What is kept of dead processes: the time and the values of one that stands for them all.
     pub(crate) fn fold(&self, sum: &SeriesSum) -> Option<(f64, Vec<f64>)> {
-        let first = self.said(sum.first);
-        let all: Vec<Said<'_>> = self.all_said(sum).collect();
         match self.key.kind {
             FamilyKind::Counter | FamilyKind::Summary | FamilyKind::Histogram => {
-                Some((first.time, first.values.to_vec()))
+                let (time, values) = self.row(sum.first);
+                Some((time, values.to_vec()))
             }
             FamilyKind::StateSet => {
+                let all: Vec<Said<'_>> = self.all_said(sum).collect();
                 let latest = latest(&all)?;
                 Some((latest.time, latest.values.to_vec()))
             }
@@ -457,6 +380,7 @@ impl FamilySum {
                 | GaugeMode::Max
                 | GaugeMode::Sum
                 | GaugeMode::MostRecent => {
+                    let all: Vec<Said<'_>> = self.all_said(sum).collect();
                     let (value, time) = one_gauge(self.key.mode, &all)?;
                     Some((time, vec![value]))
                 }
@@ -464,13 +388,21 @@ impl FamilySum {
         }
     }
 
+    fn row(&self, at: usize) -> (f64, &[f64]) {
+        (
+            self.times[at],
+            &self.values[at * self.n_values..][..self.n_values],
+        )
+    }
+
     fn said(&self, at: usize) -> Said<'_> {
         let contribution = &self.contributions[at];
+        let (time, values) = self.row(at);
         Said {
             process: contribution.process,
             is_live: contribution.is_live,
-            time: contribution.time,
-            values: &self.values[at * self.n_values..][..self.n_values],
+            time,
+            values,
         }
     }
 
@@ -478,15 +410,4 @@ impl FamilySum {
         let next = |at: &usize| Some(self.contributions[*at].next).filter(|next| *next != 0);
         std::iter::successors(Some(sum.first), next).map(|at| self.said(at))
     }
-}
-
-/// Observations in the zero bucket and NaNs of a native histogram.
-fn native_values(values: &[f64]) -> Option<(f64, f64)> {
-    let [zero, outside] = *values.last_chunk::<NATIVE_CELLS>()?;
-    Some((zero, outside))
-}
-
-/// Families that have no beginning worth telling begin at 0.
-fn created(time: f64) -> Option<f64> {
-    (0.0 < time).then_some(time)
 }

@@ -118,8 +118,8 @@ fn what_cannot_be_read_is_not_folded_and_not_removed() {
     assert_eq!(stage.segments().len(), 2, "{:?}", stage.segments());
 }
 
-#[test]
-fn an_archive_that_cannot_be_read_is_not_replaced() {
+/// A group whose archive holds one dead process, and whose next one finds `change`d bytes there.
+fn with_changed_archive(change: impl Fn(&mut Vec<u8>)) -> (Stage, Vec<u8>, Option<String>) {
     let stage = Stage::new();
     for _ in 0..2 {
         let process = stage.process();
@@ -128,10 +128,55 @@ fn an_archive_that_cannot_be_read_is_not_replaced() {
     }
     let path = stage.dir().join(ARCHIVE_NAME);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[8] = 2;
+    change(&mut bytes);
     std::fs::write(&path, &bytes).unwrap();
-    counter(&stage.process(), &[]).add(1.0);
+    let process = stage.process();
+    counter(&process, &[]).add(1.0);
+    let notice = process.take_notice();
+    (stage, bytes, notice)
+}
+
+#[test]
+fn an_archive_of_a_later_version_is_not_replaced() {
+    let (stage, bytes, notice) = with_changed_archive(|bytes| {
+        bytes[8] += 1;
+        let (words, _) = bytes.as_chunks::<8>();
+        let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+        let sum = u64::from(record::checksum(&words[..5]));
+        bytes[40..48].copy_from_slice(&sum.to_ne_bytes());
+    });
+    let path = stage.dir().join(ARCHIVE_NAME);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert_eq!(notice, None);
+}
+
+#[test]
+fn an_archive_with_a_damaged_header_is_set_aside_told_once_and_removed_with_the_group() {
+    let damages: [fn(&mut Vec<u8>); 5] = [
+        |bytes| bytes[0] ^= 1,
+        |bytes| bytes[24] ^= 1,
+        |bytes| bytes.truncate(7),
+        Vec::clear,
+        |bytes| bytes.fill(0xff),
+    ];
+    for damage in damages {
+        let (stage, bytes, notice) = with_changed_archive(damage);
+        let kept = stage.dir().join(DAMAGED_NAME);
+        assert_eq!(std::fs::read(&kept).unwrap(), bytes);
+        let notice = notice.expect("it is told");
+        assert!(notice.contains("archive.damaged"), "{notice}");
+        // One was in the archive; the second dead one is folded anew, and the third lives.
+        assert!(stage.text().contains("c_total 2.0"), "{}", stage.text());
+        let reading = crate::read_group(&stage.dir(), &ReadLimits::default()).unwrap();
+        assert!(reading.damaged.is_empty(), "{:?}", reading.damaged);
+        let next = stage.process();
+        counter(&next, &[]).add(1.0);
+        assert_eq!(next.take_notice(), None);
+        next.die();
+        counter(&stage.process(), &[]).add(1.0);
+        // The archive, and those of the two that live.
+        assert_eq!(stage.segments().len(), 3, "{:?}", stage.segments());
+    }
 }
 
 #[test]

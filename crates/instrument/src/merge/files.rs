@@ -46,9 +46,10 @@ impl Merger {
                 }
                 let said = match walk.next() {
                     None => break,
-                    Some(Found::Record(record)) => self
-                        .add_sound(&mut adding, record)
-                        .map_err(|what| (None, what)),
+                    Some(Found::Record(record)) => {
+                        let added = self.add_sound(&mut adding, record, walk.n_words_left());
+                        added.map_err(|what| (None, what))
+                    }
                     Some(Found::Damage { word }) => {
                         Err((Some(word as u64 * 8), "a record is damaged"))
                     }
@@ -111,11 +112,12 @@ impl Merger {
         }
     }
 
-    /// Adds a record whose checksum fits.
+    /// Adds a record whose checksum fits, and behind which this many words stand in its file.
     fn add_sound<'w>(
         &mut self,
         adding: &mut Adding<'w>,
         record: Record<'w>,
+        n_words_left: usize,
     ) -> Result<(), &'static str> {
         let number = record.family;
         match record.kind {
@@ -128,7 +130,9 @@ impl Merger {
             RecordKind::Series => match adding.fits.get(number) {
                 Some(Some(fit)) => {
                     adding.rings.note_series(fit, &record);
-                    self.add_record(fit, &record, adding.process, adding.is_live);
+                    let n_more_max = n_words_left / (record.head.len() + 1 + record.cells.len());
+                    let whose = (adding.process, adding.is_live);
+                    self.add_record(fit, &record, whose, n_more_max);
                 }
                 Some(None) => {}
                 None => {
@@ -148,12 +152,13 @@ impl Merger {
         Ok(())
     }
 
+    /// Adds a series, behind which stand at most `n_more_max` like it.
     pub(super) fn add_record(
         &mut self,
         fit: &mut Fit,
         record: &Record<'_>,
-        process: ProcessId,
-        is_live: bool,
+        (process, is_live): (ProcessId, bool),
+        n_more_max: usize,
     ) {
         if fit.is_removed || record.is_removed() || record.cells.len() != fit.n_cells {
             return;
@@ -170,6 +175,7 @@ impl Merger {
         let (source, values) = said(record, process, is_live);
         let family = &mut self.families[fit.family];
         fit.keep_up(family);
+        family.reserve(n_more_max, key.len());
         let place = match &fit.buckets {
             None => family.put(found, key, source, values),
             Some(places) => {

@@ -46,6 +46,10 @@ impl<'a> Walk<'a> {
         self.at += passed.len;
     }
 
+    pub(crate) fn n_words_left(&self) -> usize {
+        self.words.len().saturating_sub(self.at)
+    }
+
     fn sound_record(&mut self) -> Option<Unchecked<'a>> {
         let found = unchecked_record(&self.words[self.at..])?;
         let head = found.record.head;

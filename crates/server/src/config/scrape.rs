@@ -142,6 +142,12 @@ impl JobConfig {
         let interval_given = interval(&mut job, "scrape_interval", problems);
         let interval_used = interval_given.unwrap_or(defaults.interval);
         let timeout = read_timeout(&mut job, interval_used, defaults, problems);
+        let relabel = read_rules(
+            job.list("relabel_configs", problems),
+            &format!("relabel_configs of {}", job.what()),
+            problems,
+        );
+        let is_relabelled = !relabel.is_empty();
         let config = Self {
             fingerprint: fingerprint(node, defaults),
             interval: interval_used,
@@ -164,13 +170,9 @@ impl JobConfig {
             auth: read_auth(&mut job, folder, problems),
             tls: read_tls(&mut job, folder, problems),
             limits: read_limits(&mut job, &defaults.limits, problems),
-            static_groups: read_static(&mut job, problems),
+            static_groups: read_static(&mut job, !is_relabelled, problems),
             files: read_files(&mut job, folder, problems),
-            relabel: read_rules(
-                job.list("relabel_configs", problems),
-                &format!("relabel_configs of {}", job.what()),
-                problems,
-            ),
+            relabel,
             metric_relabel: read_rules(
                 job.list("metric_relabel_configs", problems),
                 &format!("metric_relabel_configs of {}", job.what()),
@@ -302,17 +304,25 @@ pub(super) fn read_limits(
     limits
 }
 
-fn read_static(job: &mut Section<'_>, problems: &mut Problems) -> Vec<StaticGroup> {
+fn read_static(
+    job: &mut Section<'_>,
+    as_addresses: bool,
+    problems: &mut Problems,
+) -> Vec<StaticGroup> {
     job.list("static_configs", problems)
         .iter()
-        .filter_map(|node| read_target_group(node, job.what(), problems))
+        .filter_map(|node| read_target_group(node, job.what(), as_addresses, problems))
         .collect()
 }
 
 /// `targets` and `labels`, as in `static_configs` and in a target file.
+///
+/// Unless they are used `as_addresses` as they stand, targets may be anything: relabelling makes
+/// addresses of them, and a probe's target is often a URL.
 pub(crate) fn read_target_group(
     node: &Node,
     what: &str,
+    as_addresses: bool,
     problems: &mut Problems,
 ) -> Option<StaticGroup> {
     let mut group = Section::open(node, format!("a target group of {what}"), &[], problems)?;
@@ -320,6 +330,7 @@ pub(crate) fn read_target_group(
     for (line, target) in group.texts("targets", problems) {
         match check_address(&target) {
             Ok(()) => targets.push(target),
+            Err(_) if !as_addresses => targets.push(target),
             Err(reason) => problems.error(line, format!("target {target:?} of {what} {reason}")),
         }
     }

@@ -74,6 +74,21 @@ fn a_global_timeout_shrinks_to_a_shorter_interval() {
 }
 
 #[test]
+fn targets_of_a_probe_may_be_urls_as_relabelling_makes_addresses_of_them() {
+    let config = valid(
+        "scrape_configs:
+- job_name: probe
+  static_configs: [{targets: ['https://example.org/health']}]
+  relabel_configs:
+  - {source_labels: [__address__], target_label: __param_target}
+  - {target_label: __address__, replacement: 'localhost:9115'}
+",
+    );
+    let targets = &config.jobs[0].static_groups[0].targets;
+    assert_eq!(targets, &["https://example.org/health"]);
+}
+
+#[test]
 fn an_empty_file_is_a_configuration() {
     assert!(valid("").jobs.is_empty());
 }
@@ -91,7 +106,7 @@ scrape_configs:
   scheme: ftp
   honor_labels: maybe
   static_configs:
-  - targets: ['http://a:1', 'a:1/metrics']
+  - targets: ['b:1']
   relabel_configs:
   - action: hashmod
     target_label: x
@@ -103,6 +118,7 @@ scrape_configs:
 - job_name: api
 - static_configs: nope
 - job_name: two
+  static_configs: [{targets: ['http://a:1', 'a:1/metrics']}]
   bearer_token: x
   basic_auth: {username: a, password: b, password_file: c}
   file_sd_configs: [{files: [targets.txt]}]
@@ -113,8 +129,6 @@ line 3: evaluation_interval of global: \"soon\" is not a duration; write for exa
 line 7: scrape_timeout 30s is longer than scrape_interval 15s of job \"api\"; make it shorter
 line 8: scheme of job \"api\": \"ftp\" is neither http nor https
 line 9: honor_labels of job \"api\": \"maybe\" is neither true nor false
-line 11: target \"a:1/metrics\" of job \"api\" must not hold a path; write host:port and set metrics_path in the job
-line 11: target \"http://a:1\" of job \"api\" must not hold a scheme; write host:port and set scheme in the job
 line 13: action hashmod in relabel_configs of job \"api\" needs modulus: a number above 0
 line 15: action kepp in relabel_configs of job \"api\" is unknown; it is one of replace, lowercase, uppercase, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep
 line 16: action labeldrop in relabel_configs of job \"api\" takes no source_labels; remove it
@@ -123,8 +137,10 @@ line 20: job \"api\" stands twice, first on line 5; give each its own job_name
 line 21: a job has no job_name; every job needs one
 line 21: a target group of job \"\" must be a map of fields
 line 22: job \"two\" has more than one of basic_auth, authorization and bearer_token; keep one
-line 24: basic_auth of job \"two\" has both password and password_file; keep one
-line 25: file \"targets.txt\" must end in .json, .yml or .yaml
+line 23: target \"a:1/metrics\" of job \"two\" must not hold a path; write host:port and set metrics_path in the job
+line 23: target \"http://a:1\" of job \"two\" must not hold a scheme; write host:port and set scheme in the job
+line 25: basic_auth of job \"two\" has both password and password_file; keep one
+line 26: file \"targets.txt\" must end in .json, .yml or .yaml
 ",
     );
 }

@@ -98,7 +98,7 @@ fn parse_groups(text: &str, is_json: bool) -> Result<Vec<StaticGroup>, String> {
     let mut problems = Problems::default();
     let groups = items
         .iter()
-        .filter_map(|node| read_target_group(node, "the file", &mut problems))
+        .filter_map(|node| read_target_group(node, "the file", false, &mut problems))
         .collect();
     if problems.any_error() {
         let texts: Vec<String> = problems
@@ -154,6 +154,9 @@ mod tests {
         let yaml = "- targets: [a:1, b:2]\n  labels: {zone: eu, n: 1}\n";
         assert_eq!(parse_groups(json, true), parse_groups(yaml, false));
         assert_eq!(parse_groups(json, true).unwrap()[0].targets, ["a:1", "b:2"]);
+        // Relabelling may make an address of it; without, the target says what is wrong.
+        let probed = parse_groups("- targets: ['http://x/']", false).unwrap();
+        assert_eq!(probed[0].targets, ["http://x/"]);
     }
 
     #[test]
@@ -161,7 +164,6 @@ mod tests {
         for (text, is_json, part) in [
             ("{", true, "EOF"),
             ("a: b", false, "list of groups"),
-            ("- targets: ['http://x']", false, "scheme"),
             ("- target: [x]", false, "did you mean \"targets\""),
         ] {
             let error = parse_groups(text, is_json).unwrap_err();
