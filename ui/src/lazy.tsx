@@ -38,7 +38,7 @@ export const LazyDashboardPage = lazyPage<{ id: string }>(
   async () => (await import('./pages/dashboards/DashboardPage')).DashboardPage,
 );
 
-/** Fetches what is opened most once the first page has had its time, so that it is there at once. */
+/** Fetches what is opened most, once the first page has had its time. */
 export function prefetchPages(): () => void {
   const timer = setTimeout(() => {
     void LazyServicePage.prefetch();

@@ -6,8 +6,9 @@ export type Matcher = { name: string; op: '=' | '!=' | '=~' | '!~'; value: strin
 /** What was typed, as far as it could be read; `rest` is where reading ended, empty at the end. */
 export type ReadMatchers = { matchers: Matcher[]; rest: string };
 
-const MATCHER =
-  /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^",{}\s]+))\s*(?:,|$)/;
+const NAME = /\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*/;
+const VALUE = /(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^",{}\s]+))\s*(?:,|$)/;
+const MATCHER = new RegExp(`^${NAME.source}${VALUE.source}`);
 
 /** Reads `job="shop", severity=~"critical|warning"`, with or without braces and quotes. */
 export function readMatchers(text: string): ReadMatchers {

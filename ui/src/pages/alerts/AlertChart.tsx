@@ -45,12 +45,11 @@ export function AlertChart({ raised }: { raised: Raised }) {
   );
 }
 
-function Drawn({ raised, series }: { raised: Raised; series: AlertSeries }) {
-  const { rule, alert, sinceMs } = raised;
-  const { chart, times, lines, range } = series;
-  const cursor = useSignal<Cursor>({ at: null, nearest: null, byKeys: false });
+/** What the chart draws, as values that change only with what they are made of. */
+function useDrawn({ rule, alert, sinceMs, doing }: Raised, { chart, lines, range }: AlertSeries) {
   const severity = severityState(alert.labels.severity);
   const unit = unitOf(alert) ?? 'short';
+  const { limit, compares } = chart;
   const drawn = useMemo(
     () =>
       lines.map(({ name, values, isLimit }, i) => ({
@@ -60,31 +59,24 @@ function Drawn({ raised, series }: { raised: Raised; series: AlertSeries }) {
       })),
     [lines, severity],
   );
-  const thresholds = useMemo(
-    () =>
-      chart.limit === null
-        ? []
-        : [
-            {
-              value: chart.limit,
-              severity,
-              name: `limit ${chart.compares} ${speakText(chart.limit, unit)}`,
-            },
-          ],
-    [chart.limit, chart.compares, severity, unit],
-  );
+  const thresholds = useMemo(() => {
+    if (limit === null) return [];
+    return [{ value: limit, severity, name: `limit ${compares} ${speakText(limit, unit)}` }];
+  }, [limit, compares, severity, unit]);
   const since = (sinceMs ?? 0) / 1000;
-  const spans = useMemo(
-    () => [
-      {
-        from: since + rule.duration,
-        to: range.end,
-        colour: severity === 'critical' ? '--critical' : '--warning',
-      },
-    ],
-    [since, rule.duration, range.end, severity],
-  );
+  const spans = useMemo(() => {
+    const colour = severity === 'critical' ? '--critical' : '--warning';
+    return doing === 'pending' ? [] : [{ from: since + rule.duration, to: range.end, colour }];
+  }, [doing, since, rule.duration, range.end, severity]);
   const marks = useMemo(() => [since], [since]);
+  return { unit, drawn, thresholds, spans, marks };
+}
+
+function Drawn({ raised, series }: { raised: Raised; series: AlertSeries }) {
+  const { rule } = raised;
+  const { times, lines, range } = series;
+  const cursor = useSignal<Cursor>({ at: null, nearest: null, byKeys: false });
+  const { unit, drawn, thresholds, spans, marks } = useDrawn(raised, series);
   if (lines.every(({ values }) => values.every((value) => value === null))) {
     return <p class="none small">The rule’s number has no samples in this time.</p>;
   }
@@ -101,7 +93,7 @@ function Drawn({ raised, series }: { raised: Raised; series: AlertSeries }) {
           stack={false}
           fromZero
           thresholds={thresholds}
-          spans={raised.doing === 'pending' ? [] : spans}
+          spans={spans}
           marks={marks}
           bounds={range}
           height={HEIGHT}

@@ -43,17 +43,19 @@ export function HistoryStrip({ labels, interval }: { labels: Labels; interval: n
           />
           <figcaption class="small dim">
             <span>{day(range.start * 1000)}</span>
-            <span>
-              {firings === null
-                ? `Never fired in the last ${DAYS} days`
-                : `Fired ${plural(firings.stretches.length, 'time')} in the last ${DAYS} days, ${lasting(firings.seconds * 1000)} in all`}
-            </span>
+            <span>{pastText(firings)}</span>
             <span>now</span>
           </figcaption>
         </figure>
       )}
     </Loadable>
   );
+}
+
+function pastText(firings: Firings | null): string {
+  if (firings === null) return `Never fired in the last ${DAYS} days`;
+  const times = plural(firings.stretches.length, 'time');
+  return `Fired ${times} in the last ${DAYS} days, ${lasting(firings.seconds * 1000)} in all`;
 }
 
 async function fetchPast(
@@ -88,11 +90,7 @@ export function Strip({
       viewBox="0 0 100 10"
       preserveAspectRatio="none"
       role="img"
-      aria-label={
-        stretches.length === 0
-          ? 'Did not fire'
-          : `Fired ${plural(stretches.length, 'time')}, last at ${stamp((stretches.at(-1)?.to ?? 0) * 1000)}`
-      }
+      aria-label={stripText(stretches)}
     >
       {stretches.map((stretch) => {
         const { x, width } = onStrip(stretch, range);
@@ -100,4 +98,10 @@ export function Strip({
       })}
     </svg>
   );
+}
+
+function stripText(stretches: Stretch[]): string {
+  const last = stretches.at(-1);
+  if (last === undefined) return 'Did not fire';
+  return `Fired ${plural(stretches.length, 'time')}, last at ${stamp(last.to * 1000)}`;
 }

@@ -105,21 +105,7 @@ function Receiver({ name, ways, again }: { name: string; ways: Way[]; again: () 
   };
   return (
     <tbody>
-      {ways.length === 0 && (
-        <tr class="row unknown">
-          <td class="col-state">
-            <StateBadge state="unknown" hollow quiet word="Tells nobody" />
-          </td>
-          <th scope="row" class="col-name">
-            <span class="name cut">{name}</span>
-          </th>
-          <td class="col-service" />
-          <td class="col-summary dim">Tells nobody: what is routed here is only shown.</td>
-          <td />
-          <td />
-          <td />
-        </tr>
-      )}
+      {ways.length === 0 && <NobodyRow name={name} />}
       {ways.map((way, i) => (
         <WayRow
           key={way.integration}
@@ -162,6 +148,24 @@ function Receiver({ name, ways, again }: { name: string; ways: Way[]; again: () 
         </tr>
       )}
     </tbody>
+  );
+}
+
+function NobodyRow({ name }: { name: string }) {
+  return (
+    <tr class="row unknown">
+      <td class="col-state">
+        <StateBadge state="unknown" hollow quiet word="Tells nobody" />
+      </td>
+      <th scope="row" class="col-name">
+        <span class="name cut">{name}</span>
+      </th>
+      <td class="col-service" />
+      <td class="col-summary dim">Tells nobody: what is routed here is only shown.</td>
+      <td />
+      <td />
+      <td />
+    </tr>
   );
 }
 

@@ -109,6 +109,11 @@ function ruleState(rule: Rule): { state: ShapeState; hollow: boolean; word: stri
   };
 }
 
+function toneOf(rule: Rule, trouble: string | null): string {
+  if (rule.health === 'err') return 'critical-text';
+  return trouble === null ? 'dim' : 'waits';
+}
+
 const ruleId = (rule: Rule, group: string) => labelsId({ ...rule.labels, rule: rule.name, group });
 
 function RuleRow({ rule, group }: { rule: Rule; group: RuleGroup }) {
@@ -138,10 +143,7 @@ function RuleRow({ rule, group }: { rule: Rule; group: RuleGroup }) {
           </button>
         </th>
         <td class="col-summary">
-          <span
-            class={`cut ${rule.health === 'err' ? 'critical-text' : trouble !== null ? 'waits' : 'dim'}`}
-            title={trouble ?? rule.query}
-          >
+          <span class={`cut ${toneOf(rule, trouble)}`} title={trouble ?? rule.query}>
             {trouble ?? <PromQL expr={rule.query} />}
           </span>
         </td>

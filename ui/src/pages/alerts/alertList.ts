@@ -66,7 +66,7 @@ function doingOf(alert: Alert, silencedBy: string[], inhibitedBy: string[]): Doi
   return alert.state === 'pending' ? 'pending' : 'firing';
 }
 
-/** The notifier adds labels of its own (`external_labels`), so it has all of ours and maybe more. */
+/** The notifier adds labels (`external_labels`), so it has all of ours and maybe more. */
 function mutedByName(notified: NotifiedAlert[]): (labels: Labels) => NotifiedAlert | undefined {
   const byName = new Map<string, NotifiedAlert[]>();
   for (const one of notified) {

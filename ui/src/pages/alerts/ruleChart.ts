@@ -8,7 +8,7 @@ export type RuleChart = {
   limit: number | null;
   /** PromQL for the limit, if it is none. */
   limitExpr: string | null;
-  /** `>`, `<=`, …, or null where the rule compares nothing: it fires as long as there is a value. */
+  /** `>`, `<=`, …, or null where it compares nothing: it fires as long as there is a value. */
   compares: string | null;
 };
 

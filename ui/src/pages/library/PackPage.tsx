@@ -36,7 +36,7 @@ export function PackPage({ id }: { id: string }) {
 }
 
 function Detail({ detail }: { detail: PackDetail }) {
-  const { pack, alerts, kpis, conditional, judged } = detail;
+  const { pack, alerts, kpis, judged } = detail;
   const found = pack.services.length > 0;
   return (
     <article class="pack">
@@ -76,48 +76,61 @@ function Detail({ detail }: { detail: PackDetail }) {
       )}
       <PackAlerts alerts={alerts} judged={judged} only={param('service')} />
       <Parameters parameters={detail.parameters} overrides={detail.overrides} />
-      <section>
-        <h2>KPIs</h2>
-        {kpis.length === 0 && <p class="none">It has no number of its own for Home.</p>}
-        <dl class="facts">
-          {kpis.map(({ name, query }) => (
-            <>
-              <dt>{name}</dt>
-              <dd>
-                <CodeLine text={query}>
-                  <PromQL expr={query} />
-                </CodeLine>
-              </dd>
-            </>
-          ))}
-        </dl>
-      </section>
-      <section>
-        <h2>What it knows</h2>
-        <dl class="facts">
-          <dt>Looks for</dt>
-          <dd>
-            <code>{looksFor(pack)}</code>
-          </dd>
-          {conditional.map(({ metric, reason }) => (
-            <>
-              <dt>May lack</dt>
-              <dd>
-                <code>{metric}</code>: {reason}
-              </dd>
-            </>
-          ))}
-          {detail.provenance.map((text) => (
-            <>
-              <dt>Comes from</dt>
-              <dd>
-                <Inline text={text} />
-              </dd>
-            </>
-          ))}
-        </dl>
-      </section>
+      <Kpis kpis={kpis} />
+      <Knowledge detail={detail} />
     </article>
+  );
+}
+
+function Kpis({ kpis }: { kpis: PackDetail['kpis'] }) {
+  return (
+    <section>
+      <h2>KPIs</h2>
+      {kpis.length === 0 && <p class="none">It has no number of its own for Home.</p>}
+      <dl class="facts">
+        {kpis.map(({ name, query }) => (
+          <>
+            <dt>{name}</dt>
+            <dd>
+              <CodeLine text={query}>
+                <PromQL expr={query} />
+              </CodeLine>
+            </dd>
+          </>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Knowledge({ detail }: { detail: PackDetail }) {
+  const { pack, conditional, provenance } = detail;
+  return (
+    <section>
+      <h2>What it knows</h2>
+      <dl class="facts">
+        <dt>Looks for</dt>
+        <dd>
+          <code>{looksFor(pack)}</code>
+        </dd>
+        {conditional.map(({ metric, reason }) => (
+          <>
+            <dt>May lack</dt>
+            <dd>
+              <code>{metric}</code>: {reason}
+            </dd>
+          </>
+        ))}
+        {provenance.map((text) => (
+          <>
+            <dt>Comes from</dt>
+            <dd>
+              <Inline text={text} />
+            </dd>
+          </>
+        ))}
+      </dl>
+    </section>
   );
 }
 
