@@ -9,9 +9,8 @@ export default defineConfig({
   build: {
     target: 'es2022',
     modulePreload: { polyfill: false },
-    // One style sheet and no inlined files: the page must work under `default-src 'self'`.
+    // No inlined files: the page must work under `default-src 'self'`.
     assetsInlineLimit: 0,
-    cssCodeSplit: false,
     reportCompressedSize: false,
   },
   server: { proxy: { '/api': server, '/version': server, '/-/': server } },

@@ -519,3 +519,40 @@ export function targets(mode) {
     ],
   };
 }
+
+/** The library: what the shop runs, and sixty packs that it does not. */
+export function packs(mode) {
+  const services = mode === 'empty' ? [] : Object.keys(SHOP);
+  const found = services.map((service, i) => ({
+    service,
+    why: 'flask_exporter_info{version="0.23.2"}',
+    variants: { endpoint_label: 'path' },
+    armed: 7 - (i % 3),
+    needs_data: 0,
+    not_evaluable: i % 3,
+    off: 0,
+    firing: shopAlerts(service).length,
+    pending: 0,
+    severity: shopAlerts(service).length > 0 ? 'critical' : null,
+  }));
+  const pack = (id, title, layer, metric, where) => ({
+    id,
+    title,
+    version: '1',
+    tier: 1,
+    layer,
+    looks_for: { any: [{ metric, labels: {} }], all: [] },
+    services: where,
+    alerts: 7,
+    dashboards: [{ id: `${id}/overview`, title: `${title} service`, panels: 9 }],
+    verified: id === 'pack-3' ? 'reference' : 'real',
+  });
+  const others = Array.from({ length: 60 }, (_, i) =>
+    pack(`pack-${i}`, `Technology ${i}`, 'exporter', `technology_${i}_info`, []),
+  );
+  return {
+    packs: [pack('flask', 'Flask', 'framework', 'flask_exporter_info', found), ...others],
+    services,
+    judged: true,
+  };
+}

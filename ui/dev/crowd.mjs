@@ -5,8 +5,8 @@ import { startFixture } from './fixture-server.mjs';
 
 const BUDGET_MS = 2_000;
 const CASES = [
-  ['/alerts', 'table.alerts:not(.rules-table)', 'of 10\u202f0'],
-  ['/alerts', 'table.rules-table', 'of 1\u202f0'],
+  ['/alerts', 'table.alerts', 'of 10\u202f0'],
+  ['/alerts/rules', 'table.rules-table', 'of 1\u202f0'],
   ['/targets', 'table.targets', 'of 2\u202f0'],
 ];
 

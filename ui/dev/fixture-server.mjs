@@ -76,8 +76,12 @@ function answer(url, response, mode) {
       return ok(answers.rules(mode));
     case '/api/v1/alerts':
       return ok(answers.alerts(mode));
+    case '/api/v1/packs':
+      return ok(answers.packs(mode));
     case '/api/v1/targets':
       return ok(answers.targets(mode));
+    case '/api/v1/status/flags':
+      return ok({});
     case '/api/v1/status/buildinfo':
       return ok({ version: '0.1.0', revision: 'fixture' });
     case '/api/v1/query':

@@ -42,6 +42,13 @@ const CASES = [
   ],
   ['alerts-many', '/alerts', 'many'],
   ['alerts-empty', '/alerts', 'empty'],
+  ['rules', '/alerts/rules', 'many'],
+  ['rules-empty', '/alerts/rules', 'empty'],
+  ['library', '/library', 'lively', { full: true }],
+  ['library-empty', '/library', 'empty'],
+  ['dashboards', '/dashboards', 'lively'],
+  ['dashboards-empty', '/dashboards', 'empty'],
+  ['dashboard', '/dashboards/flask/overview?service=cart', 'lively'],
   ['targets', '/targets', 'lively'],
   [
     'targets-open',

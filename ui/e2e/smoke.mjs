@@ -85,19 +85,62 @@ async function checkHome(page) {
 }
 
 async function checkAlerts(page) {
-  await page.goto(new URL('/alerts', baseUrl).href);
-  await expect('Alerts shows rules', () =>
+  await page.goto(new URL('/alerts/rules', baseUrl).href);
+  await expect('Rules shows rules', () =>
     page.locator('.rules-table [data-row]').first().waitFor({ timeout }),
   );
+  await expect('a rule that cannot judge is not green', async () => {
+    const waiting = page.locator('.rules-table tr.row:has(.waits)');
+    for (const row of await waiting.all()) {
+      if (/\bgood\b/.test((await row.getAttribute('class')) ?? '')) return false;
+    }
+    return true;
+  });
   if (!expectAlert) return;
+  await page.goto(new URL('/alerts', baseUrl).href);
   await expect('Alerts shows a firing alert with its sentence', async () => {
-    const row = page.locator('table.alerts:not(.rules-table) tbody:not(.pending) tr.row').first();
+    const row = page.locator('table.alerts tbody.firing tr.row').first();
     await row.waitFor({ timeout });
     return ((await row.locator('.col-summary').textContent()) ?? '').trim() !== '';
   });
-  await expect('an alert opens to its expression', async () => {
+  await expect('an alert opens to its expression, its chart and what it did before', async () => {
     await page.locator('table.alerts [data-row]').first().click();
-    await page.locator('.detail .promql').first().waitFor({ timeout });
+    await page.locator('.alert-detail .promql').first().waitFor({ timeout });
+    await page.locator('.alert-chart canvas').first().waitFor({ timeout });
+    await page.locator('.history-strip .strip').first().waitFor({ timeout });
+  });
+  await expect('a label that is pressed filters, and the URL says so', async () => {
+    await page.locator('.alert-detail button.chip').first().click();
+    await page.waitForURL(/labels=/, { timeout });
+    await page.locator('.asked .chip').first().waitFor({ timeout });
+  });
+  await page.goto(new URL('/alerts/history?range=1h', baseUrl).href);
+  await expect('History shows what fired', () =>
+    page.locator('.history-table .strip rect').first().waitFor({ timeout }),
+  );
+}
+
+async function checkLibrary(page) {
+  await page.goto(new URL('/library', baseUrl).href);
+  await expect('Library shows packs that were found, and their coverage', async () => {
+    await page.locator('table.packs a[data-row]').first().waitFor({ timeout });
+    await page.locator('.coverage-cell').first().waitFor({ timeout });
+  });
+  await expect('a pack says where it was found, and an alert of it opens', async () => {
+    await page.locator('table.packs a[data-row]').first().click();
+    await page.locator('.found-in [data-row]').first().waitFor({ timeout });
+    await page.locator('.pack-alerts [data-row]').first().click();
+    await page.locator('.pack-alert .runbook').first().waitFor({ timeout });
+  });
+}
+
+async function checkDashboards(page) {
+  await page.goto(new URL('/dashboards', baseUrl).href);
+  await expect('a dashboard opens for a service, and its panels say how to read them', async () => {
+    await page.locator('.card .service-chip').first().click();
+    await page.waitForURL(/\/dashboards\/[^?]+\?.*service=/, { timeout });
+    await page.locator('.panel .panel-help').first().waitFor({ timeout });
+    await page.locator('.chart canvas').first().waitFor({ timeout });
   });
 }
 
@@ -264,7 +307,16 @@ async function checkKeys(page) {
 }
 
 const { page, context, trouble } = await watchedPage(browser, baseUrl, { colorScheme: 'dark' });
-for (const check of [checkHome, checkService, checkAlerts, checkTargets, checkKeys]) {
+const CHECKS = [
+  checkHome,
+  checkService,
+  checkAlerts,
+  checkLibrary,
+  checkDashboards,
+  checkTargets,
+  checkKeys,
+];
+for (const check of CHECKS) {
   // What comes before an expectation may fail, too; the other pages are still looked at.
   await check(page).catch((error) => expect(check.name, () => Promise.reject(error)));
 }
@@ -279,7 +331,16 @@ await checkTouch(phone.page).catch((error) => expect('checkTouch', () => Promise
 trouble.push(...phone.trouble);
 await phone.context.close();
 
-const PAGES = { home: '/', alerts: '/alerts', targets: '/targets' };
+const PAGES = {
+  home: '/',
+  alerts: '/alerts',
+  history: '/alerts/history',
+  rules: '/alerts/rules',
+  library: '/library',
+  pack: '/library/target',
+  dashboards: '/dashboards',
+  targets: '/targets',
+};
 
 /** One theme, one size: every page, photographed. */
 async function shootAll(colorScheme, size) {

@@ -1,8 +1,20 @@
 import { useSignal } from '@preact/signals';
+import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { DownBanner, RailWithNews, SearchEverything } from './frame';
-import { LazyServicePage, prefetchServicePage } from './lazy';
-import { AlertsPage } from './pages/alerts/AlertsPage';
+import {
+  LazyAlertsPage,
+  LazyDashboardPage,
+  LazyDashboardsPage,
+  LazyHistoryPage,
+  LazyLibraryPage,
+  LazyNotificationsPage,
+  LazyPackPage,
+  LazyRulesPage,
+  LazyServicePage,
+  LazySilencesPage,
+  prefetchPages,
+} from './lazy';
 import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
 import { TargetsPage } from './pages/targets/TargetsPage';
@@ -20,7 +32,7 @@ export function App() {
   });
   // No dependencies: the shortcuts never change.
   useEffect(() => listenKeys(shortcuts), []);
-  useEffect(prefetchServicePage, []);
+  useEffect(prefetchPages, []);
   // A new page begins at its top for the keyboard and for screen readers, too.
   const at = path.value;
   const before = useRef(at);
@@ -62,23 +74,36 @@ export function App() {
   );
 }
 
+const PAGES: Record<string, ComponentType> = {
+  '': HomePage,
+  '/services': HomePage,
+  '/alerts': LazyAlertsPage,
+  '/alerts/history': LazyHistoryPage,
+  '/alerts/rules': LazyRulesPage,
+  '/alerts/silences': LazySilencesPage,
+  '/alerts/notifications': LazyNotificationsPage,
+  '/dashboards': LazyDashboardsPage,
+  '/library': LazyLibraryPage,
+  '/targets': TargetsPage,
+};
+
 function Page({ path }: { path: string }) {
-  const service = /^\/services\/([^/]+)\/?$/.exec(path)?.[1];
-  if (service !== undefined) {
-    const name = decoded(service);
-    return <LazyServicePage key={name} name={name} />;
+  const at = path.replace(/\/$/, '');
+  const Known = Object.hasOwn(PAGES, at) ? PAGES[at] : undefined;
+  if (Known !== undefined) return <Known />;
+  const [, kind, id = ''] = /^\/(services|library|dashboards)\/(.+)$/.exec(at) ?? [];
+  const name = decoded(id);
+  switch (kind) {
+    case 'services':
+      if (!id.includes('/')) return <LazyServicePage key={name} name={name} />;
+      break;
+    case 'library':
+      if (!id.includes('/')) return <LazyPackPage key={name} id={name} />;
+      break;
+    case 'dashboards':
+      return <LazyDashboardPage key={name} id={name} />;
   }
-  switch (path.replace(/\/$/, '')) {
-    case '':
-    case '/services':
-      return <HomePage />;
-    case '/alerts':
-      return <AlertsPage />;
-    case '/targets':
-      return <TargetsPage />;
-    default:
-      return <NotFoundPage path={path} />;
-  }
+  return <NotFoundPage path={path} />;
 }
 
 /** A path segment as text; one that is not well encoded is taken as it stands. */
@@ -96,6 +121,10 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
     { keys: '/', does: 'Search', run: () => document.getElementById('search')?.focus() },
     { keys: 'g h', does: 'Go to Home', run: to('/') },
     { keys: 'g a', does: 'Go to Alerts', run: to('/alerts') },
+    { keys: 'g r', does: 'Go to Rules', run: to('/alerts/rules') },
+    { keys: 'g s', does: 'Go to Silences', run: to('/alerts/silences') },
+    { keys: 'g d', does: 'Go to Dashboards', run: to('/dashboards') },
+    { keys: 'g l', does: 'Go to Library', run: to('/library') },
     { keys: 'g t', does: 'Go to Targets', run: to('/targets') },
     {
       keys: 't',
@@ -109,6 +138,7 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
     { keys: 'j', does: 'Next row', run: () => moveRow(1) },
     { keys: 'k', does: 'Previous row', run: () => moveRow(-1) },
     { keys: 'Enter', does: 'Open the row', run: (event) => openFocused(event) },
+    { keys: 's', does: 'Silence the alert in focus', run: () => silenceFocused() },
     { keys: 'v', does: 'Charts as tables, and back', run: () => toggleTables() },
     { keys: 'r', does: 'Refresh now', run: refreshNow },
     { keys: '?', does: 'This help', run: showHelp },
@@ -118,6 +148,12 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
 /** Enter belongs to what has the focus: links and buttons know it, so it is pressed for them. */
 function openFocused(event: KeyboardEvent): void {
   if (event.target instanceof HTMLElement) event.target.click();
+}
+
+/** The alert in focus, or the one that is open, offers its silence. */
+function silenceFocused(): void {
+  const row = document.activeElement?.closest('tbody') ?? null;
+  (row ?? document).querySelector<HTMLElement>('[data-silence]')?.click();
 }
 
 /** The panel in focus shows its table; without one in focus all panels of the page do. */

@@ -18,7 +18,17 @@ import { useQuery } from './state/useQuery';
 const PAGES: RailLink[] = [
   { path: '/', name: 'Home', icon: 'home' },
   { path: '/alerts', name: 'Alerts', icon: 'alerts' },
+  { path: '/dashboards', name: 'Dashboards', icon: 'chart' },
   { path: '/targets', name: 'Targets', icon: 'targets' },
+  { path: '/library', name: 'Library', icon: 'library' },
+];
+
+/** What is found by its name and stands below another page. */
+const SUBPAGES = [
+  { path: '/alerts/rules', name: 'Rules' },
+  { path: '/alerts/history', name: 'Alert history' },
+  { path: '/alerts/silences', name: 'Silences' },
+  { path: '/alerts/notifications', name: 'Notifications' },
 ];
 
 /** The rail with how many alerts fire and which build answers. */
@@ -60,7 +70,11 @@ export function SearchEverything() {
       kind: 'service',
       href: hrefTo(`/services/${encodeURIComponent(name)}`),
     })),
-    ...PAGES.map(({ name, path }) => ({ name, kind: 'page', href: hrefTo(path) })),
+    ...[...PAGES, ...SUBPAGES].map(({ name, path }) => ({
+      name,
+      kind: 'page',
+      href: hrefTo(path),
+    })),
     ...alertNames(alerts.remote.value.value?.alerts ?? []).map((name) => ({
       name,
       kind: 'alert',

@@ -1,49 +1,48 @@
-import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
+import { lazily } from './parts/lazily';
 import { SkeletonRows } from './parts/Loadable';
 
-// Charts come with the service page, in a chunk of their own: Home is there before them.
+// Each page is a chunk of its own: Home is there before any of them.
 
-type Loaded = { page: ComponentType<{ name: string }> | undefined; failed: boolean };
+const lazyPage = <P extends object>(fetchPage: () => Promise<ComponentType<P>>) =>
+  lazily(fetchPage, <SkeletonRows rows={6} height={64} />);
 
-const loaded = signal<Loaded>({ page: undefined, failed: false });
+export const LazyServicePage = lazyPage<{ name: string }>(
+  async () => (await import('./pages/service/ServicePage')).ServicePage,
+);
+export const LazyAlertsPage = lazyPage(
+  async () => (await import('./pages/alerts/AlertsPage')).AlertsPage,
+);
+export const LazyHistoryPage = lazyPage(
+  async () => (await import('./pages/alerts/HistoryPage')).HistoryPage,
+);
+export const LazyRulesPage = lazyPage(
+  async () => (await import('./pages/alerts/RulesPage')).RulesPage,
+);
+export const LazySilencesPage = lazyPage(
+  async () => (await import('./pages/alerts/SilencesPage')).SilencesPage,
+);
+export const LazyNotificationsPage = lazyPage(
+  async () => (await import('./pages/alerts/NotificationsPage')).NotificationsPage,
+);
+export const LazyLibraryPage = lazyPage(
+  async () => (await import('./pages/library/LibraryPage')).LibraryPage,
+);
+export const LazyPackPage = lazyPage<{ id: string }>(
+  async () => (await import('./pages/library/PackPage')).PackPage,
+);
+export const LazyDashboardsPage = lazyPage(
+  async () => (await import('./pages/dashboards/DashboardsPage')).DashboardsPage,
+);
+export const LazyDashboardPage = lazyPage<{ id: string }>(
+  async () => (await import('./pages/dashboards/DashboardPage')).DashboardPage,
+);
 
-async function load(): Promise<void> {
-  try {
-    const { ServicePage } = await import('./pages/service/ServicePage');
-    loaded.value = { page: ServicePage, failed: false };
-  } catch {
-    // An old page asks a newer server for a chunk it no longer has; or the server is down.
-    loaded.value = { page: undefined, failed: true };
-  }
-}
-
-/** Fetches the chunk once the first page has had its time, so that opening a row is instant. */
-export function prefetchServicePage(): () => void {
-  const timer = setTimeout(() => void load(), 1_500);
+/** Fetches what is opened most, once the first page has had its time. */
+export function prefetchPages(): () => void {
+  const timer = setTimeout(() => {
+    void LazyServicePage.prefetch();
+    void LazyAlertsPage.prefetch();
+  }, 1_500);
   return () => clearTimeout(timer);
-}
-
-export function LazyServicePage({ name }: { name: string }) {
-  const { page: Page, failed } = loaded.value;
-  if (Page !== undefined) return <Page name={name} />;
-  if (failed) {
-    return (
-      <div class="failed" role="alert">
-        <p>
-          <strong>Cannot load this page.</strong> The server is down, or was updated since this page
-          was opened.
-        </p>
-        <button type="button" class="button" onClick={() => window.location.reload()}>
-          Load it again
-        </button>
-      </div>
-    );
-  }
-  void load();
-  return (
-    <div class="skeleton">
-      <SkeletonRows rows={6} height={64} />
-    </div>
-  );
 }

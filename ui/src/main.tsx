@@ -8,10 +8,8 @@ import './style/base.css';
 import './style/shell.css';
 import './style/controls.css';
 import './style/parts.css';
-import './style/charts.css';
 import './style/home.css';
 import './style/lists.css';
-import './style/service.css';
 
 applyTheme();
 followLinks();

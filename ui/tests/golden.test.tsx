@@ -1,15 +1,22 @@
 import { cleanup, render, screen, within } from '@testing-library/preact';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import alerts from '../../tests/api/alerts.json';
+import pack from '../../tests/api/pack.json';
+import packs from '../../tests/api/packs.json';
 import rules from '../../tests/api/rules.json';
 import service from '../../tests/api/service.json';
 import services from '../../tests/api/services.json';
 import type { Envelope } from '../src/api/client';
+import type { Library, PackDetail } from '../src/api/packs';
 import type { Alert, RuleGroup } from '../src/api/rules';
 import type { ServiceDetail } from '../src/api/service';
 import type { Services } from '../src/api/services';
 import { AlertsPage } from '../src/pages/alerts/AlertsPage';
+import { RulesPage } from '../src/pages/alerts/RulesPage';
+import { DashboardsPage } from '../src/pages/dashboards/DashboardsPage';
 import { HomePage } from '../src/pages/home/HomePage';
+import { LibraryPage } from '../src/pages/library/LibraryPage';
+import { PackPage } from '../src/pages/library/PackPage';
 import { ServicePage } from '../src/pages/service/ServicePage';
 import { navigate } from '../src/state/url';
 import { serve } from './serve';
@@ -32,6 +39,8 @@ services satisfies Data<Services>;
 service satisfies Data<ServiceDetail>;
 rules satisfies Data<{ groups: RuleGroup[] }>;
 alerts satisfies Data<{ alerts: Alert[] }>;
+packs satisfies Data<Library>;
+pack satisfies Data<PackDetail>;
 
 beforeEach(() => {
   vi.stubGlobal(
@@ -50,7 +59,7 @@ afterEach(() => {
 });
 
 test('every golden answer is a success in the envelope', () => {
-  for (const answer of [services, service, rules, alerts]) {
+  for (const answer of [services, service, rules, alerts, packs, pack]) {
     expect((answer as Envelope<unknown>).status).toBe('success');
   }
 });
@@ -71,28 +80,66 @@ test('Alerts shows every alert of the golden answer, and Deadman last', async ()
   const raised = rules.data.groups.flatMap((group) =>
     group.rules.flatMap((rule) => ('alerts' in rule ? (rule.alerts ?? []) : [])),
   );
-  await screen.findByRole('heading', { name: 'Alerts' });
-  expect(document.querySelectorAll('table.alerts:not(.rules-table) tr.row')).toHaveLength(
-    raised.length,
-  );
+  await screen.findByRole('columnheader', { name: 'Alert' });
+  const rows = document.querySelectorAll('table.alerts tr.row');
+  expect(rows).toHaveLength(raised.length);
+  expect(rows[rows.length - 1]?.textContent).toContain('Deadman');
 });
 
 test('a rule that can say nothing yet is not shown as armed, and says what it waits for', async () => {
   serve({ '/api/v1/rules': rules.data });
-  render(<AlertsPage />);
+  render(<RulesPage />);
   const waiting = rules.data.groups.flatMap((group) =>
     group.rules.flatMap((rule) => ('notEvaluable' in rule ? [rule] : [])),
   );
   expect(waiting.length).toBeGreaterThan(0);
-  await screen.findByRole('heading', { name: 'Alerts' });
-  const table = document.querySelector<HTMLElement>('.rules-table');
+  const table = await screen.findByRole('table');
   for (const { name, notEvaluable } of waiting) {
-    const row = within(table as HTMLElement)
-      .getByTitle(name)
-      .closest('tr');
-    expect(row?.textContent).toContain('Says nothing yet');
+    const row = within(table).getByTitle(name).closest('tr');
+    expect(row?.textContent).toContain('Not evaluable');
     expect(row?.textContent).toContain(notEvaluable);
     expect(row?.className).not.toContain('good');
+  }
+});
+
+test('Library shows every pack, and every service in the coverage', async () => {
+  serve({ '/api/v1/packs': packs.data });
+  render(<LibraryPage />);
+  await screen.findByRole('heading', { name: 'Library' });
+  for (const { title } of packs.data.packs) {
+    expect(screen.getAllByRole('link', { name: new RegExp(title) }).length).toBeGreaterThan(0);
+  }
+  const coverage = document.querySelector<HTMLElement>('table.coverage');
+  for (const name of packs.data.services) {
+    within(coverage as HTMLElement).getByRole('rowheader', { name });
+  }
+});
+
+test('a pack says where and why it was found, and no alert that cannot judge is green', async () => {
+  serve({ '/api/v1/packs/flask': pack.data });
+  render(<PackPage id="flask" />);
+  await screen.findByRole('heading', { name: 'Flask' });
+  for (const { service: name, why } of pack.data.pack.services) {
+    const row = screen.getByRole('button', { name: new RegExp(name) }).closest('tr');
+    expect(row?.textContent).toContain(why);
+  }
+  for (const { name, services: judged } of pack.data.alerts) {
+    const row = screen.getByRole('button', { name }).closest('tr');
+    if (judged.some(({ state }) => state === 'armed')) continue;
+    expect(row?.className).toContain('unknown');
+    expect(row?.textContent).toMatch(/Not evaluable|Needs data/);
+  }
+});
+
+test('Dashboards has every dashboard that was detected, for each of its services', async () => {
+  serve({ '/api/v1/packs': packs.data });
+  render(<DashboardsPage />);
+  for (const { dashboards, services: found } of packs.data.packs) {
+    for (const { title } of dashboards) {
+      const card = (await screen.findByRole('link', { name: title })).closest('li');
+      const links = within(card as HTMLElement).getAllByRole('link');
+      expect(links).toHaveLength(found.length + 1);
+    }
   }
 });
 

@@ -1,18 +1,15 @@
 import { cleanup, fireEvent, render, screen, within } from '@testing-library/preact';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { AlertsPage } from '../src/pages/alerts/AlertsPage';
 import { HomePage } from '../src/pages/home/HomePage';
 import { ServicePage } from '../src/pages/service/ServicePage';
 import { TargetsPage } from '../src/pages/targets/TargetsPage';
 import { refreshNow } from '../src/state/clock';
 import { followLinks, navigate } from '../src/state/url';
-import { groups } from './fixtures/rules';
 import { detail, services } from './fixtures/services';
 import { targets } from './fixtures/targets';
 import { Failure, serve } from './serve';
 
 const SERVICES = '/api/v1/services';
-const RULES = '/api/v1/rules';
 const TARGETS = '/api/v1/targets';
 
 let unfollow = () => {};
@@ -107,46 +104,6 @@ test('what is missing from an answer is said', async () => {
   render(<HomePage />);
   const notes = await screen.findByRole('list', { name: 'Missing from the services' });
   within(notes).getByText('p95 is missing for cart');
-});
-
-test('Alerts shows firing before pending, and what cannot be evaluated', async () => {
-  serve({ [RULES]: { groups } });
-  render(<AlertsPage />);
-  const names = await screen.findAllByRole('button', { name: /FlaskErrorRatioHigh/ });
-  expect(names[0]?.textContent).not.toContain('pending');
-  expect(names[1]?.textContent).toContain('pending');
-  screen.getByText('Not evaluable: many-to-many matching not allowed');
-  screen.getByText('Not evaluated yet', { selector: '.cut' });
-  checkHarmless();
-});
-
-test('an alert opens to its facts, and the URL says so', async () => {
-  serve({ [RULES]: { groups } });
-  render(<AlertsPage />);
-  const [first] = await screen.findAllByRole('button', { name: /FlaskErrorRatioHigh/ });
-  fireEvent.click(first as HTMLElement);
-  expect(first?.getAttribute('aria-expanded')).toBe('true');
-  expect(window.location.search).toMatch(/open=[0-9a-f]{8}/);
-  screen.getByRole('heading', { name: 'What to do' });
-  screen.getByText(/must hold for 30 s/);
-  expect(screen.getByRole('link', { name: 'https://example.org/a' }).getAttribute('rel')).toContain(
-    'noopener',
-  );
-  checkHarmless();
-});
-
-test('Alerts can be filtered by any text of theirs', async () => {
-  serve({ [RULES]: { groups } });
-  navigate('/alerts?filter=cart');
-  render(<AlertsPage />);
-  await screen.findByText('cart: 17 % of requests fail');
-  expect(screen.queryByText('payments')).toBeNull();
-});
-
-test('Alerts without rules says where rules come from', async () => {
-  serve({ [RULES]: { groups: [] } });
-  render(<AlertsPage />);
-  await screen.findByRole('heading', { name: 'No rules yet' });
 });
 
 test('Targets shows the worst first, with its trouble, and needs only what Prometheus gives', async () => {

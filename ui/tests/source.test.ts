@@ -33,7 +33,7 @@ test('nothing is written to the console', () => {
 });
 
 test('no page imports from another page', () => {
-  check(/from '\.\.\/(home|service|alerts|targets|not-found)\//);
+  check(/from '\.\.\/(home|service|alerts|library|dashboards|targets|not-found)\//);
 });
 
 test('parts and formats never fetch', () => {

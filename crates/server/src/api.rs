@@ -4,6 +4,7 @@ mod alertmanager;
 mod answer;
 mod dashboards;
 mod notifications;
+mod packs;
 mod params;
 mod query;
 mod rules;
@@ -67,6 +68,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(rules::router())
         .merge(services::router())
         .merge(notifications::router())
+        .merge(packs::router())
         .merge(dashboards::router())
         .fallback(unknown);
     Router::new()

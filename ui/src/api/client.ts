@@ -59,39 +59,110 @@ export async function get<T>(
   params: Params = {},
   abort?: AbortSignal,
 ): Promise<Answer<T>> {
+  return unwrapped<T>(await ask('GET', withParams(path, params), undefined, abort), path);
+}
+
+/** As `get`, for what answers without Prometheus's envelope: Alertmanager's API. */
+export async function getPlain<T>(
+  path: string,
+  params: Params = {},
+  abort?: AbortSignal,
+): Promise<Answer<T>> {
+  return plain<T>(await ask('GET', withParams(path, params), undefined, abort), path);
+}
+
+/** Changes something. Answers with or without the envelope are read alike. */
+export async function send<T>(
+  method: 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<Answer<T>> {
+  return plain<T>(await ask(method, path, body), path);
+}
+
+function withParams(path: string, params: Params): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
     if (value !== undefined) search.set(name, String(value));
   }
   const query = search.toString();
-  const url = query === '' ? path : `${path}?${query}`;
+  return query === '' ? path : `${path}?${query}`;
+}
 
+type Said = { ok: boolean; status: number; text: string };
+
+async function ask(method: string, url: string, body: unknown, abort?: AbortSignal): Promise<Said> {
   let response: Response;
   try {
     response = await fetch(url, {
-      headers: { accept: 'application/json' },
+      ...(method !== 'GET' && { method }),
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(abort && { signal: abort }),
     });
   } catch (cause) {
     if (abort?.aborted) throw cause;
     serverDownSince.value ??= Date.now();
-    throw new ApiError('unreachable', 'The server does not answer.', path, { cause });
+    throw new ApiError('unreachable', 'The server does not answer.', url, { cause });
   }
   serverDownSince.value = null;
   readClock(response);
+  return { ok: response.ok, status: response.status, text: await response.text() };
+}
 
-  const text = await response.text();
+function unwrapped<T>({ ok, status, text }: Said, path: string): Answer<T> {
   let body: Envelope<T>;
   try {
     body = JSON.parse(text) as Envelope<T>;
   } catch (cause) {
-    if (!response.ok) throw errorOf(response.status, path, '');
+    if (!ok) throw errorOf(status, path, '');
     throw new ApiError('broken', 'The answer is not JSON.', path, { cause });
   }
   if (body.status === 'success') {
     return { data: body.data, notes: [...(body.warnings ?? []), ...(body.infos ?? [])] };
   }
-  throw errorOf(response.status, path, body.error ?? '');
+  throw errorOf(status, path, body.error ?? '');
+}
+
+function plain<T>({ ok, status, text }: Said, path: string): Answer<T> {
+  let body: unknown = null;
+  try {
+    if (text.trim() !== '') body = JSON.parse(text);
+  } catch (cause) {
+    if (!ok) throw errorOf(status, path, text.slice(0, 500));
+    throw new ApiError('broken', 'The answer is not JSON.', path, { cause });
+  }
+  if (!ok) throw errorOf(status, path, messageIn(body));
+  // Another service's envelope around the same data.
+  const data = isEnvelope(body) ? body.data : body;
+  return { data: data as T, notes: [] };
+}
+
+const isEnvelope = (body: unknown): body is { status: 'success'; data: unknown } =>
+  typeof body === 'object' && body !== null && 'status' in body && body.status === 'success';
+
+/** Alertmanager says what was wrong as a text, as `message` or as `error`. */
+function messageIn(body: unknown): string {
+  if (typeof body === 'string') return body;
+  if (typeof body !== 'object' || body === null) return '';
+  for (const name of ['error', 'message']) {
+    const said = Reflect.get(body, name) as unknown;
+    if (typeof said === 'string') return said;
+  }
+  return '';
+}
+
+/** The answer, or null from a server that has no such endpoint: that is no error here. */
+export async function unlessAbsent<T>(asked: Promise<Answer<T>>): Promise<Answer<T | null>> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ApiError && error.kind === 'not_found') return { data: null, notes: [] };
+    throw error;
+  }
 }
 
 /** Runs at most `max` jobs at a time, the others wait in line. An aborted job leaves the line. */

@@ -50,6 +50,8 @@ export type RuleGroup = {
   file: string;
   /** Seconds. */
   interval: number;
+  /** Seconds that the last evaluation of all of them took. */
+  evaluationTime?: number;
   rules: Rule[];
 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, durationText, lasting, parseDuration, rangeName } from './duration';
+import { ago, durationText, lasting, parseDuration, rangeName, span } from './duration';
 import { parseStamp, parseTime, stamp, timeTicks } from './time';
 
 test('durations read as Prometheus writes them', () => {
@@ -80,4 +80,19 @@ test('ticks less than a minute apart say their seconds, and a new day its date',
   expect(timeTicks([at('10:00:00'), at('10:05:00')], 300_000)).toEqual(['10:00', '10:05']);
   const midnight = new Date('2026-01-02T00:00:00').getTime();
   expect(timeTicks([at('18:00:00'), midnight], 21_600_000)).toEqual(['18:00', '2 Jan']);
+});
+
+test('what is left of something is told to the minute, then to the hour', () => {
+  for (const [minutes, said] of [
+    [0, '0 min'],
+    [-5, '0 min'],
+    [45, '45 min'],
+    [119, '119 min'],
+    [239.9, '4 h'],
+    [239, '3 h 59 min'],
+    [48 * 60, '2 d'],
+    [52 * 60 + 10, '2 d 4 h'],
+  ] as const) {
+    expect(span(minutes * 60_000)).toBe(said);
+  }
 });

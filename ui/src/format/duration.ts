@@ -26,6 +26,17 @@ export function lasting(ms: number): string {
   return `${Math.floor(seconds / DAY)} d`;
 }
 
+/** How long something will last, to the minute: `45 min`, `3 h 59 min`, `2 d 4 h`. */
+export function span(ms: number): string {
+  const minutes = Math.max(0, Math.round(ms / 60_000));
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  const parts =
+    hours < 48 ? [hours, 'h', minutes % 60, 'min'] : [Math.floor(hours / 24), 'd', hours % 24, 'h'];
+  const [much, unit, rest, restUnit] = parts;
+  return rest === 0 ? `${much} ${unit}` : `${much} ${unit} ${rest} ${restUnit}`;
+}
+
 /** `12 s ago`; anything that has yet to come, or just came, is `now`. */
 export function ago(atMs: number, nowMs: number): string {
   const ms = nowMs - atMs;

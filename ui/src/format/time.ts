@@ -21,6 +21,12 @@ export function day(ms: number): string {
   return `${at.getDate()} ${MONTHS[at.getMonth()]}`;
 }
 
+/** `14:05`, with its day where that is not today, and its year where it is far. */
+export function untilText(ms: number, nowMs: number): string {
+  if (Math.abs(ms - nowMs) > 300 * 86_400_000) return stamp(ms).slice(0, 16);
+  return day(ms) === day(nowMs) ? clockShort(ms) : `${day(ms)} ${clockShort(ms)}`;
+}
+
 /** `2026-11-23 14:05:09`: sorts as text, and no country reads it wrongly. */
 export function stamp(ms: number): string {
   const at = new Date(ms);

@@ -50,7 +50,12 @@ export function Rail({
           <Icon name={theme.value} />
           <span class="rail-word">{THEME_SAYS[theme.value]}</span>
         </button>
-        <button type="button" class="rail-link" title="Keyboard and help (?)" onClick={onHelp}>
+        <button
+          type="button"
+          class="rail-link rail-help"
+          title="Keyboard and help (?)"
+          onClick={onHelp}
+        >
           <Icon name="help" />
           <span class="rail-word">Help</span>
         </button>

@@ -19,6 +19,7 @@ import {
   shareCrosshair,
 } from './crosshair';
 import { paint } from './paint';
+import '../style/charts.css';
 
 export type Cursor = {
   /** Index into the times; null when the pointer is on no chart. */

@@ -41,6 +41,28 @@ export const refreshSeconds = {
   },
 };
 
+/** Who makes silences here, as they once said. */
+export const author = keptText('author');
+
+function keptText(name: string): Signal<string> {
+  const key = `pyrometer.${name}`;
+  const setting = signal('');
+  try {
+    setting.value = window.localStorage.getItem(key) ?? '';
+  } catch {
+    // Storage may be forbidden. The setting then lasts as long as the page.
+  }
+  effect(() => {
+    const { value } = setting;
+    try {
+      if (value !== '') window.localStorage.setItem(key, value);
+    } catch {
+      // See above.
+    }
+  });
+  return setting;
+}
+
 const systemDark = window.matchMedia('(prefers-color-scheme: dark)');
 const systemIsDark = signal(systemDark.matches);
 systemDark.addEventListener('change', () => {

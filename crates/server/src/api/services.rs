@@ -476,4 +476,4 @@ fn panel_json<'a>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,28 +1,33 @@
-import { digits } from '../../format/number';
 import { Ago } from '../../parts/Ago';
+import { Icon } from '../../parts/Icon';
 import { STATE_WORDS, StateBadge, severityState } from '../../parts/StateBadge';
 import { hrefTo, param, setParams } from '../../state/url';
-import { type Raised, serviceOf } from './alertList';
-import { RuleFacts } from './RuleFacts';
+import { AlertDetail } from './AlertDetail';
+import { distinct, type Raised, sentenceOf, serviceOf, valueOf } from './alertList';
 
-/** One firing or pending alert in 28 px; opened, everything that is known of it. */
-export function AlertRow({ raised }: { raised: Raised }) {
-  const { alert, rule, id, sinceMs } = raised;
+/** One alert in 28 px; opened, everything that is known of it. */
+export function AlertRow({
+  raised,
+  onSilence,
+}: {
+  raised: Raised;
+  /** Null where nothing can be silenced. */
+  onSilence: ((one: Raised) => void) | null;
+}) {
+  const { alert, rule, id, sinceMs, doing } = raised;
   const open = param('open') === id;
   const severity = severityState(alert.labels.severity);
-  const pending = alert.state === 'pending';
   const service = serviceOf(alert.labels);
-  const summary = alert.annotations.summary ?? alert.annotations.description ?? '';
-  const value = Number(alert.value);
+  const what = sentenceOf(alert);
   return (
-    <tbody class={pending ? 'pending' : ''}>
+    <tbody class={doing}>
       <tr class={`row ${severity}`}>
         <td class="col-state">
           <StateBadge
             state={severity}
-            hollow={pending}
+            hollow={doing !== 'firing'}
             quiet
-            word={`${STATE_WORDS[severity]}, ${alert.state}`}
+            word={`${STATE_WORDS[severity]}, ${doing}`}
           />
         </td>
         <th scope="row" class="col-name">
@@ -36,7 +41,8 @@ export function AlertRow({ raised }: { raised: Raised }) {
             <span class="name cut" title={rule.name}>
               {rule.name}
             </span>
-            {pending && <span class="tag">pending</span>}
+            <span class="faint small cut">{distinct(alert.labels)}</span>
+            {doing !== 'firing' && <span class="tag">{doing}</span>}
           </button>
         </th>
         <td class="col-service">
@@ -47,26 +53,34 @@ export function AlertRow({ raised }: { raised: Raised }) {
           )}
         </td>
         <td class="col-summary">
-          <span class="cut" title={summary}>
-            {summary}
+          <span class="cut" title={what}>
+            {what}
           </span>
         </td>
-        <td class="num wide-only">{Number.isFinite(value) ? digits(value) : alert.value}</td>
-        <td class="num dim">
+        <td class="num wide-only">{valueOf(alert)}</td>
+        <td class="num dim col-since">
           <Ago ms={sinceMs} />
+        </td>
+        <td class="col-act">
+          {onSilence !== null && (
+            <button
+              type="button"
+              class="icon-button"
+              data-silence
+              title="Silence (s)"
+              aria-label={`Silence ${rule.name}${service === null ? '' : ` of ${service}`}`}
+              onClick={() => onSilence(raised)}
+            >
+              <Icon name="silence" />
+            </button>
+          )}
         </td>
       </tr>
       {open && (
         <tr class="detail-row">
           <td />
-          <td colSpan={5}>
-            <RuleFacts
-              rule={rule}
-              labels={alert.labels}
-              annotations={alert.annotations}
-              sinceMs={sinceMs}
-              group={raised.group}
-            />
+          <td colSpan={6}>
+            <AlertDetail raised={raised} onSilence={onSilence} />
           </td>
         </tr>
       )}

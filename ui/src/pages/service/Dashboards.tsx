@@ -1,6 +1,6 @@
 import type { Dashboard, Panel } from '../../api/service';
 import { hrefTo } from '../../state/url';
-import { PanelBox } from './PanelBox';
+import { PanelBox } from '../../panels/PanelBox';
 
 /** The panels' address in the URL: `flask/overview:rate`. */
 export const panelId = (dashboard: Dashboard, panel: Panel) => `${dashboard.id}:${panel.id}`;

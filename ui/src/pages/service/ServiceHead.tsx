@@ -4,7 +4,7 @@ import { speak } from '../../format/units';
 import { Ago } from '../../parts/Ago';
 import { STATE_WORDS, StateBadge } from '../../parts/StateBadge';
 import { hrefTo, range, setRange } from '../../state/url';
-import { type Begins, betterRange } from './dataBegin';
+import { type Begins, betterRange } from '../../panels/dataBegin';
 
 /** State, name, the sentence and the numbers of now. */
 export function ServiceHead({ service, begins }: { service: Service; begins: Begins }) {

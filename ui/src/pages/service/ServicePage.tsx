@@ -6,10 +6,10 @@ import { bounds } from '../../state/clock';
 import { ColourBook } from '../../state/colours';
 import { hrefTo, param, range } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
-import { Begins } from './dataBegin';
+import { Begins } from '../../panels/dataBegin';
 import { Dashboards } from './Dashboards';
 import { Detections, Instances } from './Instances';
-import { PageContext } from './pageContext';
+import { PageContext } from '../../panels/pageContext';
 import { ServiceAlerts } from './ServiceAlerts';
 import { ServiceHead } from './ServiceHead';
 

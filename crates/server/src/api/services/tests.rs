@@ -10,7 +10,7 @@ use crate::api::rules::{RulesFilter, alerts_answer, rules_answer};
 use crate::judge::world::{NOW, SCRAPE, World, targets};
 
 /// Compares an answer with a golden file, or writes the file.
-fn check_golden(name: &str, answer: Response) {
+pub(in crate::api) fn check_golden(name: &str, answer: Response) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

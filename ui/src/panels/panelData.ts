@@ -1,9 +1,9 @@
-import type { Answer } from '../../api/client';
-import { ApiError } from '../../api/client';
-import { fetchInstant, fetchRange, type Labels, type SamplePair } from '../../api/query';
-import type { Panel, PanelQuery } from '../../api/service';
-import { legendText } from '../../format/labels';
-import { largest } from '../../parts/chartData';
+import type { Answer } from '../api/client';
+import { ApiError } from '../api/client';
+import { fetchInstant, fetchRange, type Labels, type SamplePair } from '../api/query';
+import type { Panel, PanelQuery } from '../api/service';
+import { legendText } from '../format/labels';
+import { largest } from '../parts/chartData';
 
 /** The lines of one panel on one grid of times. */
 export type PanelSeries = {

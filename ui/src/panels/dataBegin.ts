@@ -1,5 +1,5 @@
 import { type Signal, signal } from '@preact/signals';
-import { OFFERED, type Range } from '../../state/range';
+import { OFFERED, type Range } from '../state/range';
 import type { PanelData } from './panelData';
 
 /** When the data of each panel begins, and the range it was asked for. Unix seconds. */

@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
-import type { ServiceAlert } from '../../api/services';
-import { ColourBook } from '../../state/colours';
+import type { ServiceAlert } from '../api/services';
+import { ColourBook } from '../state/colours';
 import { Begins } from './dataBegin';
 
 /** What all panels of a page share. */
@@ -12,4 +12,6 @@ export const PageContext = createContext<{
   /** Why the service has nothing to show, in the server's words. */
   note: string | null;
   begins: Begins;
+  /** Whether each panel says how to read it. */
+  explained?: boolean;
 }>({ colours: new ColourBook(), spans: [], changedMs: null, note: null, begins: new Begins() });

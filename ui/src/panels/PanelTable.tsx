@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
-import type { Panel } from '../../api/service';
-import { speakText } from '../../format/units';
-import { largest, newest } from '../../parts/chartData';
+import type { Panel } from '../api/service';
+import { speakText } from '../format/units';
+import { largest, newest } from '../parts/chartData';
 import type { PanelData, PanelSeries } from './panelData';
 
 // What fits on a screen; the rest is one press away.

@@ -1,12 +1,12 @@
-import type { Panel } from '../../api/service';
-import { CodeLine } from '../../parts/CodeLine';
-import { PromQL } from '../../parts/PromQL';
+import type { Panel } from '../api/service';
+import { CodeLine } from '../parts/CodeLine';
+import { PromQL } from '../parts/PromQL';
 
 /** What the panel shows in words, and the PromQL it comes from. */
-export function PanelQueries({ panel }: { panel: Panel }) {
+export function PanelQueries({ panel, explained }: { panel: Panel; explained: boolean }) {
   return (
     <div class="panel-queries">
-      {panel.help && <p class="dim">{panel.help}</p>}
+      {!explained && panel.help && <p class="dim">{panel.help}</p>}
       {panel.queries.map(({ expr, legend }) => (
         <div key={expr}>
           {panel.queries.length > 1 && <p class="small faint">{legend}</p>}

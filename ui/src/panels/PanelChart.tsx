@@ -1,14 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { useContext, useMemo } from 'preact/hooks';
-import type { Panel } from '../../api/service';
-import { clock } from '../../format/time';
-import { speakText } from '../../format/units';
-import { beyondReach, type ChartSeries } from '../../parts/chartData';
-import type { Span } from '../../parts/chartMarks';
-import { SeriesTable } from '../../parts/SeriesTable';
-import { severityState } from '../../parts/StateBadge';
-import { type Cursor, TimeChart } from '../../parts/TimeChart';
-import { zoomIn, zoomOut } from '../../state/url';
+import type { Panel } from '../api/service';
+import { clock } from '../format/time';
+import { speakText } from '../format/units';
+import { beyondReach, type ChartSeries } from '../parts/chartData';
+import type { Span } from '../parts/chartMarks';
+import { SeriesTable } from '../parts/SeriesTable';
+import { severityState } from '../parts/StateBadge';
+import { type Cursor, TimeChart } from '../parts/TimeChart';
+import { zoomIn, zoomOut } from '../state/url';
 import { PageContext } from './pageContext';
 import { type PanelData, ranked } from './panelData';
 

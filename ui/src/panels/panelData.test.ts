@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Panel } from '../../api/service';
+import type { Panel } from '../api/service';
 import { fetchPanel, gridOf, limits, onGrid, ranked } from './panelData';
 
 const RANGE = { start: 100, end: 130, step: 10 };

@@ -1,17 +1,18 @@
 import { useSignal } from '@preact/signals';
 import { useContext, useEffect, useRef } from 'preact/hooks';
-import type { Panel } from '../../api/service';
-import { aligned, stepFor } from '../../format/steps';
-import { Icon, type IconName } from '../../parts/Icon';
-import { Loadable } from '../../parts/Loadable';
-import { bounds } from '../../state/clock';
-import { range, setParams, zoomOut } from '../../state/url';
-import { useQuery } from '../../state/useQuery';
+import type { Panel } from '../api/service';
+import { aligned, stepFor } from '../format/steps';
+import { Icon, type IconName } from '../parts/Icon';
+import { Loadable } from '../parts/Loadable';
+import { bounds } from '../state/clock';
+import { range, setParams, zoomOut } from '../state/url';
+import { useQuery } from '../state/useQuery';
 import { PanelChart } from './PanelChart';
 import { PanelQueries } from './PanelQueries';
 import { PanelTable } from './PanelTable';
 import { PageContext } from './pageContext';
 import { fetchPanel, type PanelData } from './panelData';
+import '../style/service.css';
 
 // Before the first layout: as wide as a third of a page is.
 const CHART_PX = 400;
@@ -22,7 +23,7 @@ const AXIS_PX = 80;
 export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large: boolean }) {
   const box = useRef<HTMLElement>(null);
   const seen = useSeen(box);
-  const { begins } = useContext(PageContext);
+  const { begins, explained = false } = useContext(PageContext);
   const asTable = useSignal(false);
   const asQuery = useSignal(false);
   const { startMs, endMs } = bounds();
@@ -74,7 +75,8 @@ export function PanelBox({ id, panel, large }: { id: string; panel: Panel; large
           </button>
         </div>
       </header>
-      {asQuery.value && <PanelQueries panel={panel} />}
+      {explained && panel.help && <p class="panel-help small dim">{panel.help}</p>}
+      {asQuery.value && <PanelQueries panel={panel} explained={explained} />}
       <Loadable
         remote={remote}
         again={again}
