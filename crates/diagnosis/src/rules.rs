@@ -7,6 +7,7 @@
 mod alert;
 mod file;
 mod group;
+mod postable;
 
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use promql::Expr;
 pub use alert::{AlertState, RESTORE_GAP_MAX, RESTORE_OUTAGE_MAX, restored_active_at, step};
 pub use file::parse_rule_file;
 pub use group::{
-    Alert, AlertKey, GroupState, Health, Query, RuleError, RuleOutcome, RuleState, Transition,
-    TransitionKind,
+    Alert, AlertKey, GroupOptions, GroupState, Health, Query, RuleError, RuleOutcome, RuleState,
+    Transition, TransitionKind,
 };
+pub use postable::{PostableAlert, RESEND_DELAY, RESOLVED_RETENTION, generator_url};
 
 /// Rules that are evaluated one after the other at the same interval.
 #[derive(Clone, Debug, PartialEq)]

@@ -36,6 +36,8 @@ pub(crate) struct App {
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) retention: Duration,
+    /// Where people reach this server; links in alerts begin with it.
+    pub(crate) external_url: String,
     /// Of announced process groups.
     pub(crate) scrape_interval: Duration,
     /// Whether the curated packs are judged.

@@ -65,6 +65,10 @@ pub(crate) struct UpArgs {
         env = "PYROMETER_LISTEN"
     )]
     pub(crate) listen: SocketAddr,
+    /// Where people reach this server, for links in alerts [default: http:// and the address it
+    /// listens on]
+    #[arg(long, value_name = "URL", env = "PYROMETER_EXTERNAL_URL")]
+    pub(crate) external_url: Option<String>,
     /// Listen on an address that others can reach, although nobody has to log in.
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,

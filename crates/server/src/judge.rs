@@ -16,10 +16,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use diagnosis::pack::{Pack, embedded};
-use diagnosis::rules::Alert;
+use diagnosis::rules::{Alert, GroupOptions, PostableAlert, RESEND_DELAY};
 use model::Timestamp;
 use promql::{Cancel, EvalOptions};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -39,12 +39,18 @@ const DETECT_INTERVAL: Duration = Duration::from_secs(10);
 /// An evaluation may take as long as its interval, but never less than this.
 const DEADLINE_MIN: Duration = Duration::from_secs(10);
 
+/// Alerts of evaluations that wait for whoever delivers them: a minute of a hundred groups that
+/// are evaluated every 15 s.
+const POSTABLE_MAX: usize = 512;
+
 /// The state of all rules. Shared by the evaluating tasks and the API.
 #[derive(Debug)]
 pub(crate) struct Judge {
     packs: Vec<Pack>,
     groups: RwLock<Vec<Arc<JudgedGroup>>>,
     detections: RwLock<Arc<Detections>>,
+    /// Where alerts go; `None` until somebody listens.
+    listener: RwLock<Option<mpsc::Sender<Vec<PostableAlert>>>>,
     /// The configuration was read anew.
     reloaded: Notify,
 }
@@ -56,6 +62,7 @@ impl Judge {
             packs: embedded().into_iter().map(load).collect(),
             groups: RwLock::default(),
             detections: RwLock::default(),
+            listener: RwLock::default(),
             reloaded: Notify::new(),
         }
     }
@@ -66,6 +73,34 @@ impl Judge {
 
     pub(crate) fn pack(&self, id: &str) -> Option<&Pack> {
         self.packs.iter().find(|pack| pack.id == id)
+    }
+
+    /// From now on, what each evaluation of a group tells of its alerts, those that fire and those
+    /// that were over a moment ago. Nothing is told of evaluations that have nothing to say.
+    ///
+    /// When the listener is slow the evaluation does not wait: its alerts are dropped and come
+    /// again after the resend delay. A second listener takes the place of the first.
+    #[allow(dead_code, reason = "whoever delivers alerts calls it")]
+    pub(crate) fn listen(&self) -> mpsc::Receiver<Vec<PostableAlert>> {
+        let (sender, receiver) = mpsc::channel(POSTABLE_MAX);
+        *self
+            .listener
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    fn tell(&self, group: &JudgedGroup, alerts: Vec<PostableAlert>) {
+        let listener = self.listener.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = listener.as_ref().filter(|_| !alerts.is_empty()) else {
+            return;
+        };
+        if listener.try_send(alerts).is_err() {
+            warn!(
+                group = group.name(),
+                "too many alerts wait to be sent, those of this evaluation come again later"
+            );
+        }
     }
 
     /// The groups that are judged: those of packs only once they were detected.
@@ -169,16 +204,18 @@ impl Judge {
         }
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         let mut next: Vec<Arc<JudgedGroup>> = Vec::with_capacity(loaded.groups.len());
+        let options = GroupOptions {
+            interval: config.evaluation_interval,
+            resend_delay: RESEND_DELAY,
+            external_labels: config.external_labels.clone(),
+            external_url: app.settings.external_url.clone(),
+        };
         for found in loaded.groups {
-            let interval = found.group.interval.unwrap_or(config.evaluation_interval);
-            let external = &config.external_labels;
-            let same = groups
-                .iter()
-                .find(|group| group.is(&found, interval, external));
+            let same = groups.iter().find(|group| group.is(&found, &options));
             next.push(match same {
                 Some(group) => Arc::clone(group),
                 None => {
-                    let group = JudgedGroup::new(found, interval, external.clone());
+                    let group = JudgedGroup::new(found, options.clone());
                     group.restore(&app.store, app.clock.now());
                     Arc::new(group)
                 }
@@ -267,7 +304,7 @@ async fn group_loop(
         let (store, judged) = (app.store.clone(), Arc::clone(&group));
         let mut work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            judged.evaluate(&store, due, &options);
+            judged.evaluate(&store, due, &options)
         });
         let deadline = group.interval.max(DEADLINE_MIN);
         let ended = match tokio::time::timeout(deadline, &mut work).await {
@@ -282,7 +319,8 @@ async fn group_loop(
             }
         };
         match ended {
-            Ok(()) => {
+            Ok(postable) => {
+                app.judge.tell(&group, postable);
                 for rule in &group.report().rules {
                     app.metrics.rule_evaluated(rule.took);
                 }

@@ -130,6 +130,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let (store, recovery) = open_store(&data_dir, args.retention, clock).await?;
     tell_start(&events, &args, &config, ignored, &data_dir, &recovery).await;
 
+    let address = listener.local_addr().unwrap_or(args.listen);
     let metrics = Arc::new(SelfMetrics::default());
     metrics.config_read(true, clock.now());
     let (reload_requests, reloads) = mpsc::channel(RELOAD_REQUESTS_MAX);
@@ -139,10 +140,9 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
         Arc::new(config),
         clock,
         metrics,
-        settings(&args, &data_dir),
+        settings(&args, address, &data_dir),
         reload_requests,
     ));
-    let address = listener.local_addr().unwrap_or(args.listen);
     send(&events, Event::Listening { address }).await;
     let runtime_dirs = paths::runtime_dirs(&args.runtime_dir);
     send(
@@ -324,17 +324,21 @@ async fn tell_start(
     }
 }
 
-fn settings(args: &UpArgs, data_dir: &Path) -> Settings {
+fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
     let duration = model::format_duration;
     let path = |path: Option<&PathBuf>| path.map_or(String::new(), |p| p.display().to_string());
+    let external_url = args.external_url.clone();
+    let external_url = external_url.unwrap_or_else(|| format!("http://{address}"));
     Settings {
         data_dir: data_dir.to_owned(),
         retention: args.retention,
+        external_url: external_url.clone(),
         scrape_interval: args.scrape_interval,
         packs: !args.no_packs,
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
+            ("external-url", external_url),
             ("insecure-no-auth", args.insecure_no_auth.to_string()),
             ("listen", args.listen.to_string()),
             ("log-level", args.log_level.clone()),

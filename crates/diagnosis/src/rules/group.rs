@@ -6,7 +6,9 @@ use std::time::Duration;
 use model::{Labels, LabelsBuilder, METRIC_NAME, Sample, Timestamp, stale_marker};
 use promql::{EvalError, Evaluated, Expr, Note, Value};
 
-use super::{AlertState, Alerting, Rule, RuleGroup, RuleKind, restored_active_at, step};
+use super::postable::{Telling, Told};
+use super::{AlertState, Alerting, PostableAlert, RESEND_DELAY, Rule, RuleGroup, RuleKind};
+use super::{generator_url, restored_active_at, step};
 use crate::template::{TemplateData, TemplateError, expand};
 
 /// The series of alerts that are pending or firing, with the label `alertstate`.
@@ -17,11 +19,36 @@ const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
 /// The labels of an alert, `alertname` among them: what tells it from others.
 pub type AlertKey = Labels;
 
+/// What a group is told of the server that evaluates it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupOptions {
+    /// Between evaluations, where the group names no interval of its own.
+    pub interval: Duration,
+    /// How long a notifier may hear nothing of an alert that goes on firing.
+    pub resend_delay: Duration,
+    /// `$externalLabels` of templates.
+    pub external_labels: Labels,
+    /// Where people reach the server; links begin with it.
+    pub external_url: String,
+}
+
+impl Default for GroupOptions {
+    /// Prometheus's defaults: a minute between evaluations, no external labels, no URL.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            resend_delay: RESEND_DELAY,
+            external_labels: Labels::empty(),
+            external_url: String::new(),
+        }
+    }
+}
+
 /// The state of all rules of one group.
 #[derive(Debug)]
 pub struct GroupState {
     group: RuleGroup,
-    external_labels: Labels,
+    options: GroupOptions,
     rules: Vec<RuleState>,
     /// Alert series of before a restart that no rule has written since.
     orphans: HashSet<Labels>,
@@ -44,6 +71,7 @@ pub struct RuleState {
     written: HashSet<Labels>,
     /// The newest `ALERTS_FOR_STATE` samples of before a restart, until the first evaluation.
     remembered: HashMap<AlertKey, Sample>,
+    told: Told,
 }
 
 /// How a rule's newest evaluation went.
@@ -93,6 +121,8 @@ pub struct RuleOutcome {
     /// To be written: results, and stale markers for what is no more.
     pub samples: Vec<(Labels, f64)>,
     pub transitions: Vec<Transition>,
+    /// What a notifier must hear now.
+    pub postable: Vec<PostableAlert>,
 }
 
 /// An alert changed its state.
@@ -118,11 +148,11 @@ pub enum TransitionKind {
 pub type Query<'q> = dyn FnMut(&Expr, Timestamp) -> Result<Evaluated, EvalError> + 'q;
 
 impl GroupState {
-    pub fn new(group: RuleGroup, external_labels: Labels) -> Self {
+    pub fn new(group: RuleGroup, options: GroupOptions) -> Self {
         let rules = group.rules.iter().map(|_| RuleState::default()).collect();
         Self {
             group,
-            external_labels,
+            options,
             rules,
             orphans: HashSet::new(),
         }
@@ -176,7 +206,7 @@ impl GroupState {
                     let scope = AlertScope {
                         rule,
                         alerting,
-                        external_labels: &self.external_labels,
+                        external_labels: &self.options.external_labels,
                         limit: self.group.limit,
                         now,
                     };
@@ -184,6 +214,8 @@ impl GroupState {
                 }
             }
         });
+        let postable = self.due(index, now);
+        let state = &mut self.rules[index];
         match outcome {
             Ok((mut samples, transitions)) => {
                 state.health = Health::Ok;
@@ -195,17 +227,35 @@ impl GroupState {
                     at,
                     samples,
                     transitions,
+                    postable,
                 }
             }
             // As in Prometheus: alerts stay as they are, nothing is written, nothing ends.
+            // Unlike there, what fires is still told: silence would end it at the notifier.
             Err(error) => {
                 state.health = Health::Failed(error);
                 RuleOutcome {
                     at,
+                    postable,
                     ..RuleOutcome::default()
                 }
             }
         }
+    }
+
+    /// What a notifier must hear of a rule's alerts as they are now.
+    fn due(&mut self, index: usize, now: Timestamp) -> Vec<PostableAlert> {
+        let (rule, state) = (&self.group.rules[index], &mut self.rules[index]);
+        if rule.alerting().is_none() {
+            return Vec::new();
+        }
+        let telling = Telling {
+            now,
+            interval: self.group.interval.unwrap_or(self.options.interval),
+            resend_delay: self.options.resend_delay,
+            generator_url: &generator_url(&self.options.external_url, &rule.expr.to_string()),
+        };
+        state.told.due(&state.alerts, &telling)
     }
 
     /// Ends the series of before a restart that no rule has written: call it after each round.

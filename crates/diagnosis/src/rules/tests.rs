@@ -134,7 +134,7 @@ impl Bench {
     fn new(text: &str) -> Self {
         let group = parse_rule_file(text).unwrap().remove(0);
         Self {
-            state: GroupState::new(group, Labels::empty()),
+            state: GroupState::new(group, GroupOptions::default()),
             shown: BTreeMap::new(),
         }
     }

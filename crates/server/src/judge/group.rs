@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use diagnosis::rules::{
-    Alert, GroupState, Health, RESTORE_OUTAGE_MAX, Rule, RuleGroup, RuleState, Transition,
-    TransitionKind,
+    Alert, GroupOptions, GroupState, Health, PostableAlert, RESTORE_OUTAGE_MAX, Rule, RuleGroup,
+    RuleState, Transition, TransitionKind,
 };
 use model::{Labels, MatchOp, Matcher, Sample, Timestamp, is_stale};
 use promql::{EvalOptions, Expr};
@@ -28,7 +28,7 @@ pub(crate) struct JudgedGroup {
     /// The pack that brought it.
     pub(crate) pack: Option<String>,
     pub(crate) interval: Duration,
-    external_labels: Labels,
+    options: GroupOptions,
     group: RuleGroup,
     /// Whether there is anything to judge. A pack's group waits until the pack was detected and
     /// stays from then on, so that its alerts can end.
@@ -72,9 +72,9 @@ pub(crate) struct RuleReport {
 }
 
 impl JudgedGroup {
-    pub(crate) fn new(loaded: LoadedGroup, interval: Duration, external_labels: Labels) -> Self {
+    pub(crate) fn new(loaded: LoadedGroup, options: GroupOptions) -> Self {
         let LoadedGroup { file, pack, group } = loaded;
-        let state = GroupState::new(group.clone(), external_labels.clone());
+        let state = GroupState::new(group.clone(), options.clone());
         Self {
             armed: AtomicBool::new(pack.is_none()),
             report: RwLock::new(Arc::new(GroupReport::of(&state))),
@@ -84,8 +84,8 @@ impl JudgedGroup {
             }),
             file,
             pack,
-            interval,
-            external_labels,
+            interval: group.interval.unwrap_or(options.interval),
+            options,
             group,
         }
     }
@@ -111,11 +111,8 @@ impl JudgedGroup {
     }
 
     /// Whether a group that was read anew is this one.
-    pub(crate) fn is(&self, loaded: &LoadedGroup, interval: Duration, external: &Labels) -> bool {
-        self.file == loaded.file
-            && self.group == loaded.group
-            && self.interval == interval
-            && self.external_labels == *external
+    pub(crate) fn is(&self, loaded: &LoadedGroup, options: &GroupOptions) -> bool {
+        self.file == loaded.file && self.group == loaded.group && self.options == *options
     }
 
     pub(crate) fn arm(&self) {
@@ -182,8 +179,14 @@ impl JudgedGroup {
         evaluator.state.restore(&newest);
     }
 
-    /// Evaluates all rules at `now`, writes what they yield and publishes how it went. Blocks.
-    pub(crate) fn evaluate(&self, store: &Store, now: Timestamp, options: &EvalOptions) {
+    /// Evaluates all rules at `now`, writes what they yield and publishes how it went. The answer
+    /// is what a notifier must hear now. Blocks.
+    pub(crate) fn evaluate(
+        &self,
+        store: &Store,
+        now: Timestamp,
+        options: &EvalOptions,
+    ) -> Vec<PostableAlert> {
         let started = Instant::now();
         let mut evaluator = self
             .evaluator
@@ -196,6 +199,7 @@ impl JudgedGroup {
             group,
             series,
         };
+        let mut postable = Vec::new();
         for index in 0..self.group.rules.len() {
             let started = Instant::now();
             // A rule sees what the rules before it wrote.
@@ -206,6 +210,7 @@ impl JudgedGroup {
             outcome.transitions.iter().for_each(log);
             self.write(&mut writer, outcome.at, &outcome.samples);
             state.set_took(index, started.elapsed());
+            postable.extend(outcome.postable);
         }
         let ended = state.end_round();
         self.write(&mut writer, now.minus(self.group.query_offset), &ended);
@@ -218,6 +223,7 @@ impl JudgedGroup {
         report.evaluated_at = Some(now);
         report.took = started.elapsed();
         *self.report.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(report);
+        postable
     }
 
     /// Rounds that were due after `last` and before `now`.

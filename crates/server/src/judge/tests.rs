@@ -1,5 +1,4 @@
 use diagnosis::rules::AlertState;
-use model::Labels;
 
 use super::world::{NOW, OWN_RULES, World};
 use super::*;
@@ -48,7 +47,11 @@ fn a_restart_goes_on_with_alerts_and_ends_what_is_over() {
         .into_iter()
         .find(|g| g.pack.as_deref() == Some("flask"))
         .unwrap();
-    let restarted = JudgedGroup::new(loaded, old.interval, Labels::empty());
+    let options = GroupOptions {
+        interval: old.interval,
+        ..GroupOptions::default()
+    };
+    let restarted = JudgedGroup::new(loaded, options);
     restarted.restore(&world.store, later);
     restarted.evaluate(&world.store, later, &EvalOptions::default());
     assert_eq!(find(since), before, "it holds since the same moment");
@@ -89,7 +92,7 @@ fn what_a_group_writes_can_be_queried_and_ends_with_its_cause() {
         world
             .groups
             .iter()
-            .for_each(|g| g.evaluate(&world.store, at, &EvalOptions::default()));
+            .for_each(|g| drop(g.evaluate(&world.store, at, &EvalOptions::default())));
     }
     assert_eq!(
         query("ALERTS{job=\"storefront\"}", later),
@@ -129,7 +132,11 @@ fn a_group_counts_its_rules_its_failures_and_the_rounds_it_missed() {
         pack: None,
         group: diagnosis::rules::parse_rule_file(file).unwrap().remove(0),
     };
-    let group = JudgedGroup::new(loaded, Duration::from_secs(15), Labels::empty());
+    let options = GroupOptions {
+        interval: Duration::from_secs(15),
+        ..GroupOptions::default()
+    };
+    let group = JudgedGroup::new(loaded, options);
     let store = store::Store::in_memory();
     for (seconds, expected) in [(0, (2, 1, 0)), (15, (4, 2, 0)), (61, (6, 3, 2))] {
         let at = NOW.plus(Duration::from_secs(seconds));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diagnosis::rules::Alert;
+use diagnosis::rules::{Alert, GroupOptions};
 use model::{Labels, Timestamp};
 use promql::EvalOptions;
 use store::{GroupId, Store};
@@ -122,8 +122,11 @@ impl World {
                 .unwrap()
                 .remove(0),
         });
-        let interval = Duration::from_secs(15);
-        let new = |group| Arc::new(JudgedGroup::new(group, interval, Labels::empty()));
+        let options = GroupOptions {
+            interval: Duration::from_secs(15),
+            ..GroupOptions::default()
+        };
+        let new = |group| Arc::new(JudgedGroup::new(group, options.clone()));
         let groups: Vec<_> = loaded.into_iter().map(new).collect();
         let start = NOW.minus(Duration::from_secs(600));
         for round in 0..=120_u32 {
@@ -134,7 +137,7 @@ impl World {
             if round % 3 == 0 {
                 groups
                     .iter()
-                    .for_each(|g| g.evaluate(&store, at, &EvalOptions::default()));
+                    .for_each(|g| drop(g.evaluate(&store, at, &EvalOptions::default())));
             }
         }
         let detections = Detections::find(&judge.packs, &groups, &store.snapshot(), NOW);
