@@ -1,5 +1,6 @@
 //! The expression as a tree. Only [`crate::parse`] makes one, so every tree is well typed.
 
+mod needs;
 mod print;
 
 use std::sync::Arc;
@@ -199,6 +200,8 @@ pub(crate) enum AggregateOp {
     Bottomk,
     Quantile,
     CountValues,
+    Limitk,
+    LimitRatio,
 }
 
 impl Expr {
@@ -375,7 +378,7 @@ impl BinaryOp {
 }
 
 impl AggregateOp {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Sum,
         Self::Avg,
         Self::Min,
@@ -388,6 +391,8 @@ impl AggregateOp {
         Self::Bottomk,
         Self::Quantile,
         Self::CountValues,
+        Self::Limitk,
+        Self::LimitRatio,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -404,13 +409,17 @@ impl AggregateOp {
             Self::Bottomk => "bottomk",
             Self::Quantile => "quantile",
             Self::CountValues => "count_values",
+            Self::Limitk => "limitk",
+            Self::LimitRatio => "limit_ratio",
         }
     }
 
     /// The type of the first argument, for those that have two.
     pub(crate) fn param_type(self) -> Option<ValueType> {
         match self {
-            Self::Topk | Self::Bottomk | Self::Quantile => Some(ValueType::Scalar),
+            Self::Topk | Self::Bottomk | Self::Quantile | Self::Limitk | Self::LimitRatio => {
+                Some(ValueType::Scalar)
+            }
             Self::CountValues => Some(ValueType::String),
             Self::Sum
             | Self::Avg
