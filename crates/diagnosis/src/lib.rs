@@ -3,10 +3,12 @@
 //! Pure: the results of queries and `now` go in, samples and transitions come out. No clock, no
 //! disk, no network.
 
+pub mod backtest;
 pub mod pack;
 mod reader;
 pub mod rules;
 pub mod template;
+pub mod unit_test;
 pub mod yaml;
 
 pub use reader::{Mistake, Problem, YAML_BYTES_MAX};

@@ -6,5 +6,6 @@
     reason = "clippy's leave for tests does not reach the functions that tests share"
 )]
 
+mod library;
 mod packs;
 mod promtool;

@@ -292,7 +292,10 @@ fn group_json<'a>(
         }),
         RuleKind::Alerting(alerting) => {
             let exists = |name: &str| detections.has_metric(name);
-            let not_evaluable = pack.and_then(|pack| pack.not_evaluable(rule, &exists));
+            let not_evaluable = match pack {
+                Some(pack) => pack.not_evaluable(rule, &exists),
+                None => rule.not_evaluable(&exists),
+            };
             let mut json = alerting_json(rule, alerting, report, pack);
             json.not_evaluable = not_evaluable;
             if filter.exclude_alerts {
