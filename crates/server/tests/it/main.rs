@@ -11,6 +11,7 @@ mod durability;
 mod harness;
 mod hostile;
 mod promtool;
+mod rules;
 mod run;
 mod scraping;
 mod start;
