@@ -1,6 +1,6 @@
 //! A test file's text to tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use model::{Labels, Timestamp};
@@ -91,10 +91,7 @@ fn read_test(
 ) -> Option<UnitTest> {
     let fields = reader.fields(node, "a test", &TEST_FIELDS)?;
     let interval = reader.duration(&fields, "interval");
-    let mut input_series = Vec::new();
-    for node in reader.list(&fields, "input_series") {
-        input_series.extend(read_series(reader, node, values_left));
-    }
+    let input_series = read_input(reader, &fields, values_left);
     let mut alert_tests = Vec::new();
     for node in reader.list(&fields, "alert_rule_test") {
         alert_tests.extend(read_alert_test(reader, node));
@@ -126,6 +123,29 @@ fn read_test(
         alert_tests,
         expr_tests,
     })
+}
+
+/// As in promtool the later of two series with the same labels stands for both.
+fn read_input(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    values_left: &mut usize,
+) -> Vec<InputSeries> {
+    let mut input: Vec<InputSeries> = Vec::new();
+    let mut places: HashMap<Labels, usize> = HashMap::new();
+    for node in reader.list(fields, "input_series") {
+        let Some(series) = read_series(reader, node, values_left) else {
+            continue;
+        };
+        match places.get(&series.labels) {
+            Some(place) => input[*place] = series,
+            None => {
+                places.insert(series.labels.clone(), input.len());
+                input.push(series);
+            }
+        }
+    }
+    input
 }
 
 fn read_pairs(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> BTreeMap<String, String> {

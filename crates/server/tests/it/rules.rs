@@ -330,10 +330,9 @@ fn a_rule_whose_metric_is_missing_is_never_shown_as_well() {
     let server = home.start_with(&config);
     let not_evaluable = wait_until("a look at what there is", || {
         let answer = server.data("/api/v1/rules?rule_group[]=g");
-        let rules = answer["groups"][0]["rules"].clone();
+        let rules = answer["groups"][0]["rules"].as_array();
+        let rules = rules.ok_or("the rules are not read yet")?;
         let found: Vec<_> = rules
-            .as_array()
-            .unwrap()
             .iter()
             .map(|rule| rule["notEvaluable"].as_str().unwrap_or("-").to_owned())
             .collect();
