@@ -3,12 +3,14 @@
 //! Pure: the results of queries and `now` go in, samples and transitions come out. No clock, no
 //! disk, no network.
 
+pub mod backtest;
 pub mod notify;
 pub mod pack;
 mod places;
 mod reader;
 pub mod rules;
 pub mod template;
+pub mod unit_test;
 pub mod yaml;
 
 pub use reader::{Mistake, Problem, YAML_BYTES_MAX};

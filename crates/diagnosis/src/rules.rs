@@ -5,22 +5,26 @@
 //! samples. Semantics follow Prometheus (`rules/alerting.go`, `rules/group.go`).
 
 mod alert;
+mod alerting;
 mod file;
 mod group;
 mod postable;
+mod restore;
 mod scope;
+mod sight;
 
 use std::time::Duration;
 
 use promql::Expr;
 
-pub use alert::{AlertState, RESTORE_GAP_MAX, RESTORE_OUTAGE_MAX, restored_active_at, step};
+pub use alert::{AlertState, OUTAGE_COUNTED_MAX, RESTORE_OUTAGE_MAX, step};
 pub use file::parse_rule_file;
 pub(crate) use file::parse_rule_file_with;
 pub use group::{
     Alert, AlertKey, GroupOptions, GroupState, Health, Query, RuleError, RuleOutcome, RuleState,
     Transition, TransitionKind,
 };
+pub(crate) use postable::query_escaped;
 pub use postable::{PostableAlert, RESEND_DELAY, RESOLVED_RETENTION, generator_url};
 pub use scope::{Judged, Scope};
 
@@ -92,6 +96,18 @@ impl Rule {
     pub fn label(&self, name: &str) -> Option<&str> {
         let label = self.labels.iter().find(|(candidate, _)| candidate == name);
         label.map(|(_, value)| value.as_str())
+    }
+
+    /// Why the rule cannot say anything now, given which metrics exist; `None` when it can.
+    pub fn not_evaluable(&self, exists: &dyn Fn(&str) -> bool) -> Option<String> {
+        match self.expr.missing_metrics(exists).as_slice() {
+            [] => None,
+            [name] => Some(format!("metric {name} is missing: no target exposes it")),
+            names => Some(format!(
+                "metrics {} are missing: no target exposes them",
+                names.join(", ")
+            )),
+        }
     }
 
     /// The metrics that the expression names, each once.

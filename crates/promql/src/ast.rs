@@ -1,5 +1,6 @@
 //! The expression as a tree. Only [`crate::parse`] makes one, so every tree is well typed.
 
+mod needs;
 mod print;
 
 use std::sync::Arc;
@@ -200,6 +201,8 @@ pub(crate) enum AggregateOp {
     Bottomk,
     Quantile,
     CountValues,
+    Limitk,
+    LimitRatio,
 }
 
 impl Expr {
@@ -398,7 +401,7 @@ impl BinaryOp {
 }
 
 impl AggregateOp {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Sum,
         Self::Avg,
         Self::Min,
@@ -411,6 +414,8 @@ impl AggregateOp {
         Self::Bottomk,
         Self::Quantile,
         Self::CountValues,
+        Self::Limitk,
+        Self::LimitRatio,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -427,13 +432,17 @@ impl AggregateOp {
             Self::Bottomk => "bottomk",
             Self::Quantile => "quantile",
             Self::CountValues => "count_values",
+            Self::Limitk => "limitk",
+            Self::LimitRatio => "limit_ratio",
         }
     }
 
     /// The type of the first argument, for those that have two.
     pub(crate) fn param_type(self) -> Option<ValueType> {
         match self {
-            Self::Topk | Self::Bottomk | Self::Quantile => Some(ValueType::Scalar),
+            Self::Topk | Self::Bottomk | Self::Quantile | Self::Limitk | Self::LimitRatio => {
+                Some(ValueType::Scalar)
+            }
             Self::CountValues => Some(ValueType::String),
             Self::Sum
             | Self::Avg

@@ -88,6 +88,8 @@ pub enum EvalError {
     InvalidLabelName { name: String },
     #[error("Parameter value is NaN")]
     ParameterNaN,
+    #[error("Ratio value is NaN")]
+    RatioNaN,
     #[error("Scalar value {} overflows int64", format_float(*.value))]
     ParameterOverflow { value: f64 },
     #[error("invalid {which} factor. Expected: 0 < {symbol} < 1, got: {value:.6}")]
@@ -116,6 +118,7 @@ impl EvalError {
             | Self::InvalidRegex { .. }
             | Self::InvalidLabelName { .. }
             | Self::ParameterNaN
+            | Self::RatioNaN
             | Self::ParameterOverflow { .. }
             | Self::InvalidFactor { .. } => Fault::Query,
         }

@@ -15,6 +15,7 @@ mod histogram;
 mod instant_function;
 mod label_function;
 mod label_subset;
+mod limit;
 mod matching;
 mod meter;
 mod ordering;

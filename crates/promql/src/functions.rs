@@ -56,9 +56,8 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
         .map(|index| &FUNCTIONS[index])
 }
 
-/// Functions and aggregations that stand behind Prometheus's feature flag and that this engine
-/// lacks.
-pub(crate) const EXPERIMENTAL: [&str; 3] = ["info", "limit_ratio", "limitk"];
+/// Functions that stand behind Prometheus's feature flag and that this engine lacks.
+pub(crate) const EXPERIMENTAL: [&str; 1] = ["info"];
 
 const fn fixed(name: &'static str, args: &'static [ValueType], returns: ValueType) -> Function {
     Function {

@@ -28,6 +28,7 @@ use axum::routing::{get, post};
 use self::answer::ApiError;
 pub(crate) use self::params::parse_time;
 pub(crate) use self::time::format_rfc3339;
+pub(crate) use self::value::LabelsJson;
 use crate::app::App;
 use crate::ui;
 

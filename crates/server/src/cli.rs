@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all is well, 1 the thing asked about is not, 2 it could not be done.
 
+mod backtest;
 mod check;
 mod client;
 mod dashboards;
@@ -11,6 +12,7 @@ mod query;
 mod run;
 mod style;
 mod targets;
+mod test;
 mod up;
 
 use std::ffi::OsString;
@@ -59,6 +61,11 @@ enum Command {
         )]
         server: String,
     },
+    /// Run unit tests of rules.
+    Test {
+        #[command(subcommand)]
+        what: TestWhat,
+    },
     /// Ask a running server.
     Query {
         #[command(subcommand)]
@@ -69,6 +76,8 @@ enum Command {
         #[command(subcommand)]
         what: NotifyWhat,
     },
+    /// Tell what alerting rules would have done over stored history.
+    Backtest(backtest::BacktestArgs),
     /// List what a running server scrapes.
     Targets(TargetsArgs),
     /// Print the version.
@@ -98,7 +107,7 @@ pub(crate) struct UpArgs {
     pub(crate) listen: SocketAddr,
     /// Where people reach this server, for links in alerts [default: http:// and the address it
     /// listens on]
-    #[arg(long, value_name = "URL", env = "PYROMETER_EXTERNAL_URL")]
+    #[arg(long, value_name = "URL", env = "PYROMETER_EXTERNAL_URL", value_parser = web_address)]
     pub(crate) external_url: Option<String>,
     /// Listen on an address that others can reach, although nobody has to log in.
     #[arg(long)]
@@ -208,6 +217,21 @@ enum NotifyWhat {
 }
 
 #[derive(Debug, Subcommand)]
+enum TestWhat {
+    /// Run promtool's unit test files.
+    Rules {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Run only tests whose name matches a regular expression; may stand several times.
+        #[arg(long, value_name = "REGEX")]
+        run: Vec<regex::Regex>,
+        /// Also write the results as JUnit XML.
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum QueryWhat {
     /// The value of an expression at one moment.
     Instant {
@@ -259,6 +283,17 @@ struct ServerArgs {
     json: bool,
 }
 
+fn web_address(text: &str) -> Result<String, String> {
+    let host = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control();
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(is_plain) => Ok(text.to_owned()),
+        _ => Err("it must begin with http:// or https:// and a host".to_owned()),
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     match model::parse_duration(text) {
         Ok(span) if span.is_zero() => Err("it must be longer than 0s".to_owned()),
@@ -294,6 +329,9 @@ pub(crate) fn run() -> ExitCode {
             what: ExportWhat::Packs { folder, pack },
         } => export::packs(&folder, &pack),
         Command::Import { files, server } => dashboards::import(&server, &files),
+        Command::Test {
+            what: TestWhat::Rules { files, run, junit },
+        } => test::rules(&files, &run, junit.as_deref()),
         Command::Query {
             what:
                 QueryWhat::Instant {
@@ -315,6 +353,7 @@ pub(crate) fn run() -> ExitCode {
             let range = query::RangeArgs { start, end, step };
             query::range(&server, &expression, &range)
         }
+        Command::Backtest(args) => backtest::run(&args),
         Command::Targets(args) => targets::run(&args.server),
         Command::Version => {
             style::print(&format!("pyrometer {}\n", env!("CARGO_PKG_VERSION")));

@@ -9,18 +9,19 @@ mod detections;
 mod group;
 mod load;
 mod packs;
+mod schedule;
 pub(crate) mod services;
 #[cfg(test)]
 pub(crate) mod world;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diagnosis::pack::Pack;
 use diagnosis::rules::{Alert, GroupOptions, PostableAlert, RESEND_DELAY};
 use model::Timestamp;
-use promql::{Cancel, EvalOptions};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use promql::EvalOptions;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -28,6 +29,7 @@ use tracing::{error, warn};
 pub(crate) use self::detections::Detections;
 pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
 pub(crate) use self::packs::{LoadedPacks, PackSources, from_folder, load as load_packs};
+use self::schedule::Schedule;
 use crate::app::App;
 use crate::self_metrics::RuleGauges;
 
@@ -44,6 +46,17 @@ const DEADLINE_MIN: Duration = Duration::from_secs(10);
 /// Alerts of evaluations that wait for whoever delivers them: a minute of a hundred groups that
 /// are evaluated every 15 s.
 const POSTABLE_MAX: usize = 512;
+
+/// How long an alert stays as it was while none of its targets can be scraped: as long as the
+/// engine looks back, so that a target that is scraped again never finds its alert ended.
+const UNWATCHED_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// How long rules wait at most for the first scrapes after a start: two scrape intervals of a
+/// minute, which is Prometheus's default.
+const FIRST_SCRAPES_MAX: Duration = Duration::from_secs(120);
+
+/// How long after a start the first target is found at the latest, if there is any.
+const DISCOVERY_MAX: Duration = Duration::from_secs(5);
 
 /// The state of all rules. Shared by the evaluating tasks and the API.
 #[derive(Debug)]
@@ -208,6 +221,7 @@ impl Judge {
         let options = GroupOptions {
             interval: config.evaluation_interval,
             resend_delay: RESEND_DELAY,
+            unwatched_max: UNWATCHED_MAX,
             external_labels: config.external_labels.clone(),
             external_url: app.settings.external_url.clone(),
         };
@@ -217,7 +231,7 @@ impl Judge {
                 Some(group) => Arc::clone(group),
                 None => {
                     let group = JudgedGroup::new(found, options.clone());
-                    group.restore(&app.store, app.clock.now());
+                    group.restore(&app.store, app.clock.now(), &eval_options(app));
                     Arc::new(group)
                 }
             });
@@ -279,12 +293,22 @@ impl Judge {
     }
 }
 
+fn eval_options(app: &App) -> EvalOptions {
+    EvalOptions {
+        lookback: app.queries.lookback,
+        ..EvalOptions::default()
+    }
+}
+
 async fn group_loop(
     app: Arc<App>,
     group: Arc<JudgedGroup>,
     slots: Arc<Semaphore>,
     cancel: CancellationToken,
 ) {
+    let mut schedule = Schedule::new(app.clock.now(), Instant::now());
+    let mut blind_since = None;
+    let mut is_checked = false;
     loop {
         let now = app.clock.now();
         let due = group.due_after(now);
@@ -292,57 +316,94 @@ async fn group_loop(
             () = cancel.cancelled() => return,
             () = tokio::time::sleep(due.since(now)) => {}
         }
+        let Some(round) = schedule.woke(due, app.clock.now(), Instant::now()) else {
+            warn!(
+                group = group.name(),
+                "the clock jumped, alerts keep their time"
+            );
+            is_checked = false;
+            continue;
+        };
         if !group.is_armed() {
             continue;
+        }
+        if !is_checked || round.gap > app.queries.lookback {
+            is_checked = true;
+            blind_since = is_blind(&app, round.at).await.then_some(due);
+        }
+        // Nothing of before the gap is in sight: rules wait until everybody was scraped, or they
+        // would judge by a part of what there is.
+        if let Some(since) = blind_since {
+            if is_too_early(&app, due.since(since)) {
+                continue;
+            }
+            blind_since = None;
         }
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&slots).acquire_owned().await else {
             return;
         };
-        let stop = Cancel::new();
-        let options = EvalOptions {
-            lookback: app.queries.lookback,
-            cancel: stop.clone(),
-            ..EvalOptions::default()
-        };
-        let (store, judged) = (app.store.clone(), Arc::clone(&group));
-        let mut work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            judged.evaluate(&store, due, &options)
-        });
-        let deadline = group.interval.max(DEADLINE_MIN);
-        let ended = match tokio::time::timeout(deadline, &mut work).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                warn!(
-                    group = group.name(),
-                    "evaluation took too long and is stopped"
-                );
-                stop.cancel();
-                work.await
-            }
-        };
-        match ended {
-            Ok(postable) => {
-                app.judge.tell(&group, postable);
-                for rule in &group.report().rules {
-                    app.metrics.rule_evaluated(rule.took);
-                }
-            }
-            Err(panicked) => error!(group = group.name(), %panicked, "evaluation ended"),
+        if round.shift_ms != 0 {
+            group.clock_moved(round.shift_ms);
         }
+        schedule.evaluated(&round);
+        evaluate_once(&app, &group, round.at, permit).await;
     }
 }
 
-/// The first moment after `now` at which something with this interval is due. Aligned to the
-/// epoch, so that a restart changes nothing; shifted, so that not all groups are due at once.
-fn due_after(now: Timestamp, interval: Duration, shift: u64) -> Timestamp {
-    let interval_ms = i64::try_from(interval.as_millis())
-        .unwrap_or(i64::MAX)
-        .max(1);
-    let shift_ms = i64::try_from(shift % interval_ms.unsigned_abs()).unwrap_or(0);
-    let past = (now.as_millis() - shift_ms).rem_euclid(interval_ms);
-    now.plus_millis(interval_ms - past)
+/// Whether targets may still be found, or scraped for the first time.
+fn is_too_early(app: &App, waited: Duration) -> bool {
+    if app.targets.active().is_empty() {
+        return waited < DISCOVERY_MAX;
+    }
+    waited < FIRST_SCRAPES_MAX && !app.targets.all_scraped()
+}
+
+/// Whether no scrape of before a start or a gap is in sight any more.
+async fn is_blind(app: &Arc<App>, at: Timestamp) -> bool {
+    let (snapshot, options) = (app.store.snapshot(), eval_options(app));
+    let found = tokio::task::spawn_blocking(move || {
+        let up = promql::parse("up").ok()?;
+        promql::eval_instant(&snapshot, &up, at, &options).ok()
+    });
+    let value = found.await.ok().flatten().map(|evaluated| evaluated.value);
+    value.is_some_and(|value| value == promql::Value::Vector(Vec::new()))
+}
+
+async fn evaluate_once(
+    app: &Arc<App>,
+    group: &Arc<JudgedGroup>,
+    due: Timestamp,
+    permit: OwnedSemaphorePermit,
+) {
+    let options = eval_options(app);
+    let stop = options.cancel.clone();
+    let (store, judged) = (app.store.clone(), Arc::clone(group));
+    let mut work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        judged.evaluate(&store, due, &options)
+    });
+    let deadline = group.interval.max(DEADLINE_MIN);
+    let ended = match tokio::time::timeout(deadline, &mut work).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            warn!(
+                group = group.name(),
+                "evaluation took too long and is stopped"
+            );
+            stop.cancel();
+            work.await
+        }
+    };
+    match ended {
+        Ok(postable) => {
+            app.judge.tell(group, postable);
+            for rule in &group.report().rules {
+                app.metrics.rule_evaluated(rule.took);
+            }
+        }
+        Err(panicked) => error!(group = group.name(), %panicked, "evaluation ended"),
+    }
 }
 
 #[cfg(test)]

@@ -223,6 +223,15 @@ impl Targets {
         self.list().active
     }
 
+    /// Whether everybody who is scraped was at least once.
+    pub(crate) fn all_scraped(&self) -> bool {
+        let active = self.active();
+        let mut scraped = active
+            .iter()
+            .map(|target| target.status().last_scrape.is_some());
+        scraped.all(|scraped| scraped)
+    }
+
     pub(crate) fn replace(&self, mut active: Vec<Arc<Target>>, mut dropped: Vec<Labels>) {
         active.sort_by(|a, b| (a.service(), &a.spec.labels).cmp(&(b.service(), &b.spec.labels)));
         dropped.truncate(DROPPED_MAX);

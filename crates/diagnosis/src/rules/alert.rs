@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Sample, Timestamp};
+use model::Timestamp;
 
 /// Where an alert stands. An alert is one label set that a rule's expression yields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,27 @@ impl AlertState {
         match self {
             Self::Inactive => None,
             Self::Pending { active_at } | Self::Firing { active_at, .. } => Some(active_at),
+        }
+    }
+
+    /// The same state after the wall clock jumped. A jump ahead (the machine slept, a wrong clock
+    /// was set) changes nothing about since when an alert fires.
+    pub(super) fn moved(self, by_ms: i64) -> Self {
+        let back_ms = by_ms.min(0);
+        match self {
+            Self::Inactive => Self::Inactive,
+            Self::Pending { active_at } => Self::Pending {
+                active_at: active_at.plus_millis(by_ms),
+            },
+            Self::Firing {
+                active_at,
+                fired_at,
+                clear_since,
+            } => Self::Firing {
+                active_at: active_at.plus_millis(back_ms),
+                fired_at: fired_at.plus_millis(back_ms),
+                clear_since: clear_since.map(|since| since.plus_millis(by_ms)),
+            },
         }
     }
 
@@ -101,27 +122,9 @@ fn pending_or_firing(active_at: Timestamp, now: Timestamp, hold: Duration) -> Al
 
 /// Across a gap of this length a query itself still sees the old samples (the engine's lookback),
 /// so an alert's clock runs on as well and it fires when it would have fired without the gap.
-pub const RESTORE_GAP_MAX: Duration = Duration::from_secs(5 * 60);
+/// The time of a longer one does not count towards `for`: nobody saw whether the expression held.
+pub const OUTAGE_COUNTED_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// After an outage longer than this the old state says nothing about now
 /// (Prometheus: `--rules.alert.for-outage-tolerance`).
 pub const RESTORE_OUTAGE_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// What an alert that holds again after a restart knows of its past.
-///
-/// `last` is the newest `ALERTS_FOR_STATE` sample of this label set: when it was written and, as
-/// value in seconds, since when the expression held. The answer is the `active_at` to go on with,
-/// `None` to start anew. Beyond [`RESTORE_GAP_MAX`] the time of the outage does not count towards
-/// `for`: nobody saw whether the expression held.
-pub fn restored_active_at(last: Sample, now: Timestamp, hold: Duration) -> Option<Timestamp> {
-    let outage = now.since(last.timestamp);
-    let active_at = Timestamp::from_secs_f64(last.value);
-    if !last.value.is_finite() || outage > RESTORE_OUTAGE_MAX || active_at > last.timestamp {
-        return None;
-    }
-    let was_firing = last.timestamp.since(active_at) >= hold;
-    if was_firing || outage <= RESTORE_GAP_MAX {
-        return Some(active_at);
-    }
-    Some(active_at.plus(outage))
-}

@@ -4,7 +4,7 @@ use promql::Expr;
 
 use super::{Alerting, Judged, Rule, RuleGroup, RuleKind};
 use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
-use crate::template::{Template, TemplateError};
+use crate::template::Template;
 use crate::yaml::{Field, Node};
 
 const GROUP_FIELDS: [&str; 6] = [
@@ -28,8 +28,8 @@ const RULE_FIELDS: [&str; 7] = [
 /// Reads a rule file as Prometheus does, but tells every problem, not the first.
 ///
 /// # Errors
-/// All problems, in the order of the file. A template that is well formed but uses what is not
-/// supported is none: it shows in the annotation when the alert fires.
+/// All problems, in the order of the file. A template that fails over its data is none: that
+/// shows in the annotation when the alert fires.
 pub fn parse_rule_file(text: &str) -> Result<Vec<RuleGroup>, Vec<Problem>> {
     parse_rule_file_with(text, &str::to_owned)
 }
@@ -73,7 +73,7 @@ fn read_group(
     fill: &dyn Fn(&str) -> String,
 ) -> Option<RuleGroup> {
     let fields = reader.fields(node, "a rule group", &GROUP_FIELDS)?;
-    let labels = read_labels(reader, &fields);
+    let labels = read_labels(reader, &fields, false);
     let rules = reader.list(&fields, "rules").iter();
     let rules = rules
         .filter_map(|node| read_rule(reader, node, &labels, fill))
@@ -104,7 +104,8 @@ fn read_rule(
         None => "?",
     };
     let expr = read_expr(reader, &fields, name, fill);
-    let own_labels = read_labels(reader, &fields);
+    let is_alert = matches!(kind, Some(RuleKind::Alerting(_)));
+    let own_labels = read_labels(reader, &fields, is_alert);
     let group_labels = group_labels
         .iter()
         .filter(|(name, _)| !own_labels.iter().any(|(own, _)| own == name));
@@ -125,7 +126,15 @@ fn read_kind(reader: &mut Reader, fields: &Fields<'_>) -> Option<RuleKind> {
     let alert = reader.text(fields, "alert");
     let hold = reader.duration(fields, "for");
     let keep_firing_for = reader.duration(fields, "keep_firing_for");
-    let annotations = read_templates(reader, fields, "annotations");
+    let annotations = read_pairs(reader, fields, "annotations", true);
+    if let Some((name, _)) = annotations.iter().find(|(name, _)| !is_label_name(name)) {
+        let mistake = Mistake::BadValue {
+            field: "annotations".to_owned(),
+            found: name.clone(),
+            expected: "a name as labels have them".to_owned(),
+        };
+        reader.report(fields.line, mistake);
+    }
     let contradiction = |reader: &mut Reader, text| {
         reader.report(fields.line, Mistake::Contradiction { text });
     };
@@ -186,8 +195,9 @@ fn read_expr(
     }
 }
 
-fn read_labels(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(String, String)> {
-    let labels = read_templates(reader, fields, "labels");
+/// Labels of recording rules are no templates, whatever braces they hold.
+fn read_labels(reader: &mut Reader, fields: &Fields<'_>, templates: bool) -> Vec<(String, String)> {
+    let labels = read_pairs(reader, fields, "labels", templates);
     for (name, _) in &labels {
         if !is_label_name(name) || name == model::METRIC_NAME {
             let mistake = Mistake::BadValue {
@@ -201,7 +211,12 @@ fn read_labels(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(String, String)
     labels
 }
 
-fn read_templates(reader: &mut Reader, fields: &Fields<'_>, field: &str) -> Vec<(String, String)> {
+fn read_pairs(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    field: &str,
+    templates: bool,
+) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for Field {
         name: key,
@@ -212,7 +227,12 @@ fn read_templates(reader: &mut Reader, fields: &Fields<'_>, field: &str) -> Vec<
         let Some(text) = reader.scalar(node, key) else {
             continue;
         };
-        if let Err(error @ TemplateError::Syntax { .. }) = Template::parse(text) {
+        let parsed = if templates {
+            Template::parse(text).err()
+        } else {
+            None
+        };
+        if let Some(error) = parsed.filter(|error| error.is_of_parsing()) {
             let mistake = Mistake::Template {
                 field: key.clone(),
                 message: error.to_string(),

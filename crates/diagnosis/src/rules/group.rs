@@ -1,20 +1,19 @@
 //! What a group of rules knows between two evaluations, and one evaluation.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use model::{Labels, LabelsBuilder, METRIC_NAME, Sample, Timestamp, stale_marker};
+use model::{Labels, METRIC_NAME, Timestamp, stale_marker};
 use promql::{EvalError, Evaluated, Expr, Note, Value};
 
+use super::alerting::AlertScope;
 use super::postable::{Telling, Told};
-use super::{AlertState, Alerting, PostableAlert, RESEND_DELAY, Rule, RuleGroup, RuleKind};
-use super::{generator_url, restored_active_at, step};
-use crate::template::{TemplateData, TemplateError, expand};
-
-/// The series of alerts that are pending or firing, with the label `alertstate`.
-const ALERTS: &str = "ALERTS";
-/// Since when each of them holds, in Unix seconds: what a restart reads.
-const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
+use super::{
+    AlertState, OUTAGE_COUNTED_MAX, PostableAlert, RESEND_DELAY, Rule, RuleGroup, RuleKind,
+    generator_url,
+};
+use crate::template::TemplateError;
 
 /// The labels of an alert, `alertname` among them: what tells it from others.
 pub type AlertKey = Labels;
@@ -30,16 +29,20 @@ pub struct GroupOptions {
     pub external_labels: Labels,
     /// Where people reach the server; links begin with it.
     pub external_url: String,
+    /// How long an alert that nobody watches any more, since its targets cannot be scraped, stays
+    /// as it was. Zero: it ends at once, as in Prometheus.
+    pub unwatched_max: Duration,
 }
 
 impl Default for GroupOptions {
-    /// Prometheus's defaults: a minute between evaluations, no external labels, no URL.
+    /// Prometheus's behaviour and defaults: a minute between evaluations, no external labels.
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(60),
             resend_delay: RESEND_DELAY,
             external_labels: Labels::empty(),
             external_url: String::new(),
+            unwatched_max: Duration::ZERO,
         }
     }
 }
@@ -47,11 +50,11 @@ impl Default for GroupOptions {
 /// The state of all rules of one group.
 #[derive(Debug)]
 pub struct GroupState {
-    group: RuleGroup,
-    options: GroupOptions,
-    rules: Vec<RuleState>,
+    pub(super) group: RuleGroup,
+    pub(super) options: GroupOptions,
+    pub(super) rules: Vec<RuleState>,
     /// Alert series of before a restart that no rule has written since.
-    orphans: HashSet<Labels>,
+    pub(super) orphans: HashSet<Labels>,
 }
 
 /// The state of one rule.
@@ -66,12 +69,12 @@ pub struct RuleState {
     pub notes: Vec<Note>,
     /// What was wrong with labels or annotations of the newest evaluation, at most one a text.
     pub template_errors: Vec<TemplateError>,
-    alerts: BTreeMap<AlertKey, Alert>,
+    pub(super) alerts: BTreeMap<AlertKey, Alert>,
     /// What the newest evaluation that succeeded wrote.
     written: HashSet<Labels>,
-    /// The newest `ALERTS_FOR_STATE` samples of before a restart, until the first evaluation.
-    remembered: HashMap<AlertKey, Sample>,
-    told: Told,
+    /// Since when no target of an alert is watched.
+    pub(super) unwatched: BTreeMap<AlertKey, Timestamp>,
+    pub(super) told: Told,
 }
 
 /// How a rule's newest evaluation went.
@@ -167,19 +170,18 @@ impl GroupState {
         self.group.rules.iter().zip(&self.rules)
     }
 
-    /// Takes over what was written before a restart: the newest sample of each `ALERTS` and
-    /// `ALERTS_FOR_STATE` series of this group's alerts. Call it before the first evaluation.
-    pub fn restore(&mut self, found: &[(Labels, Sample)]) {
-        for (labels, sample) in found {
-            let key = labels.drop(&[METRIC_NAME, "alertstate"]);
-            let owner = self.group.rules.iter().position(|rule| is_of(&key, rule));
-            let Some(index) = owner.filter(|_| !model::is_stale(sample.value)) else {
-                continue;
-            };
-            self.orphans.insert(labels.clone());
-            if labels.metric_name() == ALERTS_FOR_STATE {
-                self.rules[index].remembered.insert(key, *sample);
+    /// The wall clock jumped by so many milliseconds: what the alerts know of time moves along,
+    /// so that `for` counts the time that went by and not the jump.
+    pub fn clock_moved(&mut self, by_ms: i64) {
+        for rule in &mut self.rules {
+            for alert in rule.alerts.values_mut() {
+                alert.state = alert.state.moved(by_ms);
             }
+            for since in rule.unwatched.values_mut() {
+                *since = since.plus_millis(by_ms);
+            }
+            rule.evaluated_at = rule.evaluated_at.map(|at| at.plus_millis(by_ms));
+            rule.told.moved(by_ms);
         }
     }
 
@@ -190,8 +192,11 @@ impl GroupState {
     /// When `index` is not below the number of rules.
     pub fn evaluate(&mut self, index: usize, now: Timestamp, query: &mut Query<'_>) -> RuleOutcome {
         let at = now.minus(self.group.query_offset);
+        let interval = self.group.interval.unwrap_or(self.options.interval);
         let (rule, state) = (&self.group.rules[index], &mut self.rules[index]);
-        state.evaluated_at = Some(now);
+        if let Some(before) = state.evaluated_at.replace(now) {
+            state.skip_outage(now.since(before), interval);
+        }
         state.template_errors.clear();
         let outcome = query(&rule.expr, at).map_err(RuleError::from);
         let outcome = outcome.and_then(|evaluated| {
@@ -206,9 +211,11 @@ impl GroupState {
                     let scope = AlertScope {
                         rule,
                         alerting,
-                        external_labels: &self.options.external_labels,
+                        options: &self.options,
                         limit: self.group.limit,
                         now,
+                        at,
+                        query: &RefCell::new(query),
                     };
                     scope.advance(state, series)
                 }
@@ -246,7 +253,7 @@ impl GroupState {
     /// What a notifier must hear of a rule's alerts as they are now.
     fn due(&mut self, index: usize, now: Timestamp) -> Vec<PostableAlert> {
         let (rule, state) = (&self.group.rules[index], &mut self.rules[index]);
-        if rule.alerting().is_none() {
+        if rule.alerting().is_none() || (state.alerts.is_empty() && state.told.is_empty()) {
             return Vec::new();
         }
         let telling = Telling {
@@ -288,6 +295,20 @@ impl RuleState {
         self.alerts.values()
     }
 
+    /// After evaluations that did not take place for long, the time between them does not count
+    /// towards `for`: nobody saw whether the expression held.
+    fn skip_outage(&mut self, gap: Duration, interval: Duration) {
+        if gap <= OUTAGE_COUNTED_MAX.max(interval.saturating_mul(2)) {
+            return;
+        }
+        for alert in self.alerts.values_mut() {
+            if let AlertState::Pending { active_at } = alert.state {
+                let active_at = active_at.plus(gap);
+                alert.state = AlertState::Pending { active_at };
+            }
+        }
+    }
+
     /// The gravest state of any alert.
     pub fn worst(&self) -> &'static str {
         let firing = |alert: &Alert| matches!(alert.state, AlertState::Firing { .. });
@@ -306,19 +327,7 @@ fn ended(labels: impl Iterator<Item = Labels>) -> Vec<(Labels, f64)> {
     gone
 }
 
-/// Whether an alert can come from a rule: the name and every label without a template agree.
-fn is_of(key: &AlertKey, rule: &Rule) -> bool {
-    rule.alerting()
-        .is_some_and(|alerting| key.get("alertname") == Some(&alerting.name))
-        && rule.judged.has(key)
-        && rule.labels.iter().all(|(name, value)| {
-            name == "alertname"
-                || value.contains("{{")
-                || key.get(name).unwrap_or_default() == value
-        })
-}
-
-fn series_of(value: Value) -> Result<Vec<(Labels, f64)>, RuleError> {
+pub(super) fn series_of(value: Value) -> Result<Vec<(Labels, f64)>, RuleError> {
     match value {
         Value::Vector(series) => Ok(series
             .into_iter()
@@ -356,167 +365,13 @@ fn recorded(
     Ok(samples)
 }
 
-fn check_limit(limit: Option<usize>, found: usize, what: &'static str) -> Result<(), RuleError> {
+pub(super) fn check_limit(
+    limit: Option<usize>,
+    found: usize,
+    what: &'static str,
+) -> Result<(), RuleError> {
     match limit {
         Some(limit) if found > limit => Err(RuleError::Limit { limit, found, what }),
         _ => Ok(()),
     }
-}
-
-/// One alerting rule at one moment.
-struct AlertScope<'a> {
-    rule: &'a Rule,
-    alerting: &'a Alerting,
-    external_labels: &'a Labels,
-    limit: Option<usize>,
-    now: Timestamp,
-}
-
-type Advanced = (Vec<(Labels, f64)>, Vec<Transition>);
-
-impl AlertScope<'_> {
-    fn advance(
-        &self,
-        state: &mut RuleState,
-        series: Vec<(Labels, f64)>,
-    ) -> Result<Advanced, RuleError> {
-        let (breached, errors) = self.breached(series)?;
-        state.template_errors = errors;
-        let mut transitions = Vec::new();
-        let mut previous = std::mem::take(&mut state.alerts);
-        let remembered = std::mem::take(&mut state.remembered);
-        for (key, mut alert) in breached {
-            let before = match previous.remove(&key) {
-                Some(alert) => alert.state,
-                None => self.remembered_state(remembered.get(&key)),
-            };
-            self.step_alert(&mut alert, before, true, &mut transitions);
-            state.alerts.insert(key, alert);
-        }
-        for (key, mut alert) in previous {
-            let before = alert.state;
-            self.step_alert(&mut alert, before, false, &mut transitions);
-            if alert.state != AlertState::Inactive {
-                state.alerts.insert(key, alert);
-            }
-        }
-        if let Err(error) = check_limit(self.limit, state.alerts.len(), "alerts") {
-            // As in Prometheus: over the limit a rule has no alerts at all.
-            state.alerts.clear();
-            return Err(error);
-        }
-        let samples = state.alerts.values().flat_map(alert_samples).collect();
-        Ok((samples, transitions))
-    }
-
-    /// The alerts that the expression yields now, state still open, and failed templates.
-    fn breached(
-        &self,
-        series: Vec<(Labels, f64)>,
-    ) -> Result<(BTreeMap<AlertKey, Alert>, Vec<TemplateError>), RuleError> {
-        let mut errors = Vec::new();
-        let mut alerts = BTreeMap::new();
-        for (labels, value) in series {
-            let labels = labels.without_metric_name();
-            if !self.rule.judged.has(&labels) {
-                continue;
-            }
-            let data = TemplateData {
-                labels: &labels,
-                external_labels: self.external_labels,
-                value,
-            };
-            let mut expanded = |text: &str| {
-                let (text, error) = expand(text, &data);
-                errors.extend(error);
-                text
-            };
-            let mut builder: LabelsBuilder = labels.builder();
-            for (name, template) in &self.rule.labels {
-                builder.set(name, expanded(template));
-            }
-            builder.set("alertname", &self.alerting.name);
-            let annotations = self.alerting.annotations.iter();
-            let annotations = annotations
-                .map(|(name, template)| (name.clone(), expanded(template)))
-                .collect();
-            let key = builder.build();
-            let alert = Alert {
-                labels: key.clone(),
-                annotations,
-                state: AlertState::Inactive,
-                value,
-            };
-            if alerts.insert(key.clone(), alert).is_some() {
-                return Err(RuleError::SameLabels {
-                    what: "alert",
-                    labels: key,
-                });
-            }
-        }
-        errors.dedup();
-        Ok((alerts, errors))
-    }
-
-    /// The state of an alert that is new, or that was here before a restart.
-    fn remembered_state(&self, last: Option<&Sample>) -> AlertState {
-        let hold = self.alerting.hold;
-        let active_at = last.and_then(|last| restored_active_at(*last, self.now, hold));
-        match active_at.zip(last) {
-            None => AlertState::Inactive,
-            // It fired before the restart: firing now is no news.
-            Some((active_at, last)) if last.timestamp.since(active_at) >= hold => {
-                AlertState::Firing {
-                    active_at,
-                    fired_at: active_at.plus(hold),
-                    clear_since: None,
-                }
-            }
-            Some((active_at, _)) => AlertState::Pending { active_at },
-        }
-    }
-
-    fn step_alert(
-        &self,
-        alert: &mut Alert,
-        before: AlertState,
-        breached: bool,
-        transitions: &mut Vec<Transition>,
-    ) {
-        let (hold, keep) = (self.alerting.hold, self.alerting.keep_firing_for);
-        let after = step(before, breached, self.now, hold, keep);
-        let kind = match (before, after) {
-            (AlertState::Inactive, AlertState::Pending { .. }) => Some(TransitionKind::Pending),
-            (AlertState::Inactive | AlertState::Pending { .. }, AlertState::Firing { .. }) => {
-                Some(TransitionKind::Firing)
-            }
-            (AlertState::Pending { .. }, AlertState::Inactive) => Some(TransitionKind::Cleared),
-            (AlertState::Firing { .. }, AlertState::Inactive) => Some(TransitionKind::Resolved),
-            // `step` never leads from firing back to pending.
-            (AlertState::Inactive, AlertState::Inactive)
-            | (AlertState::Pending { .. }, AlertState::Pending { .. })
-            | (AlertState::Firing { .. }, AlertState::Pending { .. })
-            | (AlertState::Firing { .. }, AlertState::Firing { .. }) => None,
-        };
-        alert.state = after;
-        transitions.extend(kind.map(|kind| Transition {
-            kind,
-            at: self.now,
-            alert: alert.clone(),
-        }));
-    }
-}
-
-fn alert_samples(alert: &Alert) -> [(Labels, f64); 2] {
-    let mut shown = alert.labels.builder();
-    shown
-        .set(METRIC_NAME, ALERTS)
-        .set("alertstate", alert.state.name());
-    let mut since = alert.labels.builder();
-    since.set(METRIC_NAME, ALERTS_FOR_STATE);
-    let active_at = alert.state.active_at().unwrap_or_default();
-    [
-        (shown.build(), 1.0),
-        (since.build(), active_at.as_secs_f64()),
-    ]
 }

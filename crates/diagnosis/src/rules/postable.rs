@@ -18,6 +18,10 @@ pub const RESEND_DELAY: Duration = Duration::from_secs(60);
 /// How long the end of an alert is told again and again (Prometheus: `resolvedRetention`).
 pub const RESOLVED_RETENTION: Duration = Duration::from_secs(15 * 60);
 
+/// Alerts of one rule that are remembered beyond those that fire: above it, the end of an alert is
+/// told once. Labels that change with every evaluation would otherwise fill the memory.
+const TOLD_MAX: usize = 10_000;
+
 /// Two evaluations or deliveries in a row may fail before a notifier takes an alert for over.
 const VALID_DELAYS: u32 = 4;
 
@@ -81,6 +85,32 @@ struct ToldAlert {
 }
 
 impl Told {
+    pub(super) fn is_empty(&self) -> bool {
+        self.alerts.is_empty()
+    }
+
+    /// An alert that fired before a restart: its end must be told even if it never fires again.
+    pub(super) fn remember(&mut self, alert: &Alert, telling: &Telling<'_>) {
+        if let AlertState::Firing { fired_at, .. } = alert.state {
+            let told = ToldAlert {
+                alert: postable(alert, fired_at, telling),
+                last_told_at: None,
+            };
+            self.alerts.insert(alert.labels.clone(), told);
+        }
+    }
+
+    /// The wall clock jumped. After a jump ahead everything is due again soon, which is right:
+    /// a notifier has forgotten what it heard an hour ago.
+    pub(super) fn moved(&mut self, by_ms: i64) {
+        let by_ms = by_ms.min(0);
+        for told in self.alerts.values_mut() {
+            let ends_at = told.alert.ends_at.map(|at| at.plus_millis(by_ms));
+            told.alert.ends_at = ends_at;
+            told.last_told_at = told.last_told_at.map(|at| at.plus_millis(by_ms));
+        }
+    }
+
     /// What is due now, given all alerts of the rule after its evaluation.
     pub(super) fn due(
         &mut self,
@@ -95,9 +125,13 @@ impl Told {
                 told.last_told_at = None;
             }
         }
+        let crowded = self.alerts.len() > TOLD_MAX;
         // A resolved alert that is pending again is no longer over, and not yet news.
         self.alerts.retain(|key, told| match told.alert.ends_at {
-            Some(ends_at) => !alerts.contains_key(key) && now.since(ends_at) <= RESOLVED_RETENTION,
+            Some(ends_at) => {
+                let is_kept = !crowded || told.last_told_at.is_none();
+                is_kept && !alerts.contains_key(key) && now.since(ends_at) <= RESOLVED_RETENTION
+            }
             None => true,
         });
         for alert in alerts.values() {
@@ -144,7 +178,7 @@ pub fn generator_url(external_url: &str, expr: &str) -> String {
 }
 
 /// As Go's `url.QueryEscape`.
-pub(super) fn query_escaped(text: &str) -> String {
+pub(crate) fn query_escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -1,417 +1,463 @@
-//! Text to parts: literal text, pipelines, conditions.
+//! Pieces to a tree: text, pipelines, branches, loops, named templates.
+//!
+//! As in Go, functions and variables that do not exist are errors here and not when the alert
+//! fires, so that a rule file can be checked.
 
-use super::TemplateError;
+use super::lex::{Piece, Token, Tokens, pieces, syntax};
+use super::tree::{Branch, Node, Operand, OperandKind, Pipeline, Tree};
+use super::{TemplateError, functions};
 
-/// Parentheses and conditions inside each other; deeper text is no annotation.
+/// Parentheses and blocks inside each other; deeper text is no annotation.
 const DEPTH_MAX: usize = 32;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Part {
-    Text(String),
-    Show(Pipeline),
-    /// The first branch whose pipeline is true; `None` stands for `else`.
-    If(Vec<(Option<Pipeline>, Vec<Self>)>),
-}
+/// The variables that Prometheus declares before the text of an alert.
+const DECLARED: [&str; 5] = ["", "labels", "externalLabels", "externalURL", "value"];
 
-/// Commands from left to right; each one's result is the last argument of the next.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pipeline(pub(super) Vec<Command>);
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Command {
-    Value(Operand),
-    Call {
-        function: String,
-        arguments: Vec<Operand>,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Operand {
-    Text(String),
-    Number(f64),
-    Bool(bool),
-    /// `$name.a.b`; `.a.b` and `$.a.b` have the name `""`.
-    Path {
-        variable: String,
-        fields: Vec<String>,
-    },
-    Group {
-        pipeline: Pipeline,
-        fields: Vec<String>,
-    },
-}
-
-/// Words of text/template that are no functions; they come when somebody needs them.
-const LATER: [&str; 8] = [
-    "range", "with", "define", "template", "block", "break", "continue", "nil",
-];
-
-/// Functions of Prometheus that read the store or need data this crate does not hand over.
-pub(super) const FUNCTIONS_LATER: [&str; 17] = [
-    "query",
-    "first",
-    "label",
-    "value",
-    "strvalue",
-    "args",
-    "sortByLabel",
-    "tmpl",
-    "match",
-    "reReplaceAll",
-    "tableLink",
-    "graphLink",
-    "externalURL",
-    "pathPrefix",
-    "safeHtml",
-    "toTime",
-    "parseDuration",
-];
-
-pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
-    let mut frames = vec![Frame::default()];
-    let mut at = 0;
-    while let Some(offset) = text[at..].find("{{") {
-        let mut literal = &text[at..at + offset];
-        let open = at + offset;
-        let mut start = open + 2;
-        if trims_left(&text[start..]) {
-            literal = literal.trim_end();
-            start += 1;
-        }
-        let end = find_close(text, start)?;
-        let mut action = &text[start..end];
-        at = end + 2;
-        push_text(&mut frames, literal);
-        if action.ends_with('-') && action[..action.len() - 1].ends_with(char::is_whitespace) {
-            action = &action[..action.len() - 1];
-            at += text[at..].len() - text[at..].trim_start().len();
-        }
-        take_action(&mut frames, action, start)?;
-    }
-    push_text(&mut frames, &text[at..]);
-    match (frames.pop(), frames.is_empty()) {
-        (Some(frame), true) => Ok(frame.parts),
-        _ => Err(syntax("an if without end", text.len())),
-    }
-}
-
-/// One level of conditions: the parts of the branch that is being read.
-#[derive(Default)]
-struct Frame {
-    parts: Vec<Part>,
-    /// The condition of the branch in `parts`; `None` for `else`.
-    condition: Option<Pipeline>,
-    branches: Vec<(Option<Pipeline>, Vec<Part>)>,
-    saw_else: bool,
-}
-
-fn syntax(what: &str, at: usize) -> TemplateError {
-    TemplateError::Syntax {
-        what: what.to_owned(),
-        at,
-    }
-}
-
-fn trims_left(action: &str) -> bool {
-    action.starts_with('-') && action[1..].starts_with(char::is_whitespace)
-}
-
-fn push_text(frames: &mut [Frame], text: &str) {
-    if let (Some(frame), false) = (frames.last_mut(), text.is_empty()) {
-        frame.parts.push(Part::Text(text.to_owned()));
-    }
-}
-
-/// The place of the `}}` that ends an action; those inside quotes do not count.
-fn find_close(text: &str, start: usize) -> Result<usize, TemplateError> {
-    if text[start..].trim_start().starts_with("/*") {
-        let end = text[start..].find("*/").map(|offset| start + offset + 2);
-        let end = end.ok_or_else(|| syntax("unclosed comment", start))?;
-        let close = text[end..].find("}}").map(|offset| end + offset);
-        return close.ok_or_else(|| syntax("unclosed comment", start));
-    }
-    let mut quote = None;
-    let mut escaped = false;
-    for (offset, c) in text[start..].char_indices() {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some('"') if c == '\\' => escaped = true,
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '`' => quote = Some(c),
-            None if text[start + offset..].starts_with("}}") => return Ok(start + offset),
-            None => {}
-        }
-    }
-    Err(syntax("unclosed action", start))
-}
-
-fn take_action(frames: &mut Vec<Frame>, action: &str, at: usize) -> Result<(), TemplateError> {
-    if action.trim_start().starts_with("/*") {
-        return Ok(());
-    }
-    let tokens = tokens(action, at)?;
-    let word = match tokens.first() {
-        Some((Token::Word(word), _)) => word.as_str(),
-        Some(_) => "",
-        None => return Err(syntax("missing value for command", at)),
+pub(super) fn parse(text: &str) -> Result<Tree, TemplateError> {
+    let mut parser = Parser {
+        named: Vec::new(),
+        frames: vec![Frame::new(Kind::Root, 0)],
+        variables: DECLARED.map(str::to_owned).to_vec(),
     };
-    match word {
-        "if" => {
-            if frames.len() > DEPTH_MAX {
-                return Err(syntax("too many conditions inside each other", at));
-            }
-            frames.push(Frame {
-                condition: Some(pipeline(&tokens[1..], at)?),
-                ..Frame::default()
-            });
-        }
-        "else" => {
-            let frame = innermost_if(frames, at)?;
-            if frame.saw_else {
-                return Err(syntax("else after else", at));
-            }
-            let parts = std::mem::take(&mut frame.parts);
-            frame.branches.push((frame.condition.take(), parts));
-            match tokens.get(1) {
-                None => frame.saw_else = true,
-                Some((Token::Word(word), _)) if word == "if" => {
-                    frame.condition = Some(pipeline(&tokens[2..], at)?);
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Text("") => {}
+            Piece::Text(literal) => parser.push(Node::Text(literal.to_owned())),
+            Piece::Action { tokens, at } if tokens.is_empty() => {
+                // A comment; an action without anything is a mistake.
+                if !text[at..]
+                    .trim_start_matches(['-', ' ', '\t', '\r', '\n'])
+                    .starts_with("/*")
+                {
+                    return Err(syntax("missing value for command", at));
                 }
-                Some((_, at)) => return Err(syntax("unexpected word after else", *at)),
             }
-        }
-        "end" => {
-            let frame = innermost_if(frames, at)?;
-            let parts = std::mem::take(&mut frame.parts);
-            let mut branches = std::mem::take(&mut frame.branches);
-            branches.push((frame.condition.take(), parts));
-            frames.pop();
-            if let Some(outer) = frames.last_mut() {
-                outer.parts.push(Part::If(branches));
-            }
-        }
-        word if LATER.contains(&word) => {
-            return Err(TemplateError::Unsupported {
-                name: word.to_owned(),
-            });
-        }
-        _ => {
-            let shown = Part::Show(pipeline(&tokens, at)?);
-            if let Some(frame) = frames.last_mut() {
-                frame.parts.push(shown);
-            }
+            Piece::Action { tokens, at } => parser.action(&Tokens { left: &tokens, at })?,
         }
     }
-    Ok(())
+    let root = parser.frames.pop();
+    match root {
+        Some(frame) if parser.frames.is_empty() => Ok(Tree {
+            nodes: frame.nodes,
+            named: parser.named,
+        }),
+        _ => Err(syntax("unexpected EOF: a block without end", text.len())),
+    }
 }
 
-fn innermost_if(frames: &mut [Frame], at: usize) -> Result<&mut Frame, TemplateError> {
-    match frames {
-        [_, .., frame] => Ok(frame),
-        _ => Err(syntax("else or end without if", at)),
-    }
+struct Parser {
+    named: Vec<(String, Vec<Node>)>,
+    /// The blocks that are open, outermost first.
+    frames: Vec<Frame>,
+    /// Those in scope, innermost last.
+    variables: Vec<String>,
+}
+
+struct Frame {
+    kind: Kind,
+    pipeline: Pipeline,
+    nodes: Vec<Node>,
+    /// The nodes before `else`.
+    before_else: Option<Vec<Node>>,
+    /// How many variables were in scope outside.
+    outer_variables: usize,
+    /// `else if` and `else with` open a frame that ends with its outer one.
+    chained: bool,
+    /// What a `define` hides.
+    hidden: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(String),
-    Text(String),
-    Number(f64),
-    /// `$name.a`, `.a`, or `.a` directly after a parenthesis.
-    Path(String),
-    Open,
-    Close {
-        fields: String,
-    },
-    Pipe,
+enum Kind {
+    Root,
+    If,
+    With,
+    Range,
+    Define(String),
+    Block(String),
 }
 
-fn tokens(action: &str, offset: usize) -> Result<Vec<(Token, usize)>, TemplateError> {
-    let mut tokens = Vec::new();
-    let mut rest = action;
-    loop {
-        rest = rest.trim_start();
-        let at = offset + action.len() - rest.len();
-        let Some(first) = rest.chars().next() else {
-            return Ok(tokens);
+impl Frame {
+    fn new(kind: Kind, outer_variables: usize) -> Self {
+        Self {
+            kind,
+            pipeline: Pipeline::default(),
+            nodes: Vec::new(),
+            before_else: None,
+            outer_variables,
+            chained: false,
+            hidden: Vec::new(),
+        }
+    }
+}
+
+impl Parser {
+    fn push(&mut self, node: Node) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.nodes.push(node);
+        }
+    }
+
+    fn action(&mut self, tokens: &Tokens<'_>) -> Result<(), TemplateError> {
+        let mut tokens = Tokens {
+            left: tokens.left,
+            at: tokens.at,
         };
-        let word_len = |text: &str| {
-            let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
-            end.unwrap_or(text.len())
+        let word = match tokens.peek() {
+            Some(Token::Word(word)) => word.as_str(),
+            _ => "",
         };
-        let (token, len) = match first {
-            '(' => (Token::Open, 1),
-            ')' => {
-                let fields = if rest[1..].starts_with('.') {
-                    &rest[1..1 + word_len(&rest[1..])]
+        let at = tokens.place();
+        let opens = ["if", "with", "range", "define", "block"].contains(&word);
+        if opens && self.frames.len() > DEPTH_MAX {
+            return Err(syntax("too many blocks inside each other", at));
+        }
+        if opens || ["else", "end", "template", "break", "continue"].contains(&word) {
+            tokens.next();
+            tokens.skip_space();
+        }
+        match word {
+            "if" => self.open(Kind::If, &mut tokens, false),
+            "with" => self.open(Kind::With, &mut tokens, false),
+            "range" => self.open(Kind::Range, &mut tokens, false),
+            "define" => self.define(&mut tokens),
+            "block" => self.block(&mut tokens),
+            "template" => {
+                let name = name_of(&mut tokens, "template")?;
+                let pipeline = self.optional_pipeline(&mut tokens)?;
+                self.push(Node::Template { name, pipeline });
+                Ok(())
+            }
+            "break" | "continue" => {
+                tokens.ended(word)?;
+                let inside =
+                    |frame: &Frame| frame.kind == Kind::Range && frame.before_else.is_none();
+                if !self.frames.iter().any(inside) {
+                    return Err(syntax(format!("{{{{{word}}}}} outside {{{{range}}}}"), at));
+                }
+                self.push(if word == "break" {
+                    Node::Break
                 } else {
-                    ""
-                };
-                let fields_len = fields.len();
-                (
-                    Token::Close {
-                        fields: fields.to_owned(),
-                    },
-                    1 + fields_len,
-                )
-            }
-            '|' => (Token::Pipe, 1),
-            '"' | '`' => quoted(rest, at)?,
-            '$' => {
-                let len = 1 + word_len(&rest[1..]);
-                (Token::Path(rest[..len].to_owned()), len)
-            }
-            '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                let len = word_len(rest);
-                (Token::Path(rest[..len].to_owned()), len)
-            }
-            '0'..='9' | '+' | '-' | '.' => {
-                let end = rest.find(|c: char| c.is_whitespace() || "()|".contains(c));
-                let len = end.unwrap_or(rest.len());
-                let number = rest[..len].parse().ok().filter(|n: &f64| n.is_finite());
-                (
-                    Token::Number(number.ok_or_else(|| syntax("bad number", at))?),
-                    len,
-                )
-            }
-            c if c.is_alphabetic() || c == '_' => {
-                let len = word_len(rest);
-                (Token::Word(rest[..len].to_owned()), len)
-            }
-            ':' | '=' | ',' => {
-                return Err(TemplateError::Unsupported {
-                    name: "variables of one's own".to_owned(),
+                    Node::Continue
                 });
+                Ok(())
             }
-            _ => return Err(syntax("unexpected character", at)),
+            "else" => self.otherwise(&mut tokens),
+            "end" => {
+                tokens.ended("end")?;
+                self.end(at)
+            }
+            _ => {
+                let pipeline = self.pipeline(&mut tokens, 1, 0)?;
+                tokens.ended("command")?;
+                self.push(Node::Action(pipeline));
+                Ok(())
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        kind: Kind,
+        tokens: &mut Tokens<'_>,
+        chained: bool,
+    ) -> Result<(), TemplateError> {
+        let outer_variables = self.variables.len();
+        let most = if kind == Kind::Range { 2 } else { 1 };
+        let pipeline = self.pipeline(tokens, most, 0)?;
+        tokens.ended("a block's condition")?;
+        self.frames.push(Frame {
+            pipeline,
+            chained,
+            ..Frame::new(kind, outer_variables)
+        });
+        Ok(())
+    }
+
+    fn define(&mut self, tokens: &mut Tokens<'_>) -> Result<(), TemplateError> {
+        let at = tokens.place();
+        if self.frames.len() != 1 {
+            return Err(syntax("unexpected {{define}} inside a block", at));
+        }
+        let name = name_of(tokens, "define")?;
+        tokens.ended("define")?;
+        self.open_named(Kind::Define(name), Pipeline::default());
+        Ok(())
+    }
+
+    fn block(&mut self, tokens: &mut Tokens<'_>) -> Result<(), TemplateError> {
+        let name = name_of(tokens, "block")?;
+        let at = tokens.place();
+        let pipeline = self.optional_pipeline(tokens)?;
+        let pipeline = pipeline.ok_or_else(|| syntax("missing value for block", at))?;
+        self.open_named(Kind::Block(name), pipeline);
+        Ok(())
+    }
+
+    /// A named template sees only what it is given, as `$`.
+    fn open_named(&mut self, kind: Kind, pipeline: Pipeline) {
+        let hidden = std::mem::replace(&mut self.variables, vec![String::new()]);
+        self.frames.push(Frame {
+            pipeline,
+            hidden,
+            ..Frame::new(kind, 0)
+        });
+    }
+
+    fn otherwise(&mut self, tokens: &mut Tokens<'_>) -> Result<(), TemplateError> {
+        let at = tokens.at;
+        let frame = self.frames.last_mut();
+        let frame = frame.filter(|frame| matches!(frame.kind, Kind::If | Kind::With | Kind::Range));
+        let Some(frame) = frame else {
+            return Err(syntax("unexpected {{else}}", at));
         };
-        tokens.push((token, at));
-        rest = &rest[len..];
+        if frame.before_else.is_some() {
+            return Err(syntax("expected end; found {{else}}", at));
+        }
+        frame.before_else = Some(std::mem::take(&mut frame.nodes));
+        let (kind, outer_variables) = (frame.kind.clone(), frame.outer_variables);
+        self.variables
+            .truncate(outer_variables + frame.pipeline.variables.len());
+        let word = match tokens.peek() {
+            Some(Token::Word(word)) => word.as_str(),
+            Some(_) => return Err(syntax("unexpected text in else", tokens.place())),
+            None => return Ok(()),
+        };
+        match (&kind, word) {
+            (Kind::If, "if") | (Kind::With, "with") => {
+                if self.frames.len() > DEPTH_MAX {
+                    return Err(syntax("too many blocks inside each other", at));
+                }
+                tokens.next();
+                self.open(kind, tokens, true)
+            }
+            _ => Err(syntax("unexpected text in else", tokens.place())),
+        }
     }
-}
 
-/// A quoted text at the start of `rest` and its length with the quotes.
-fn quoted(rest: &str, at: usize) -> Result<(Token, usize), TemplateError> {
-    if let Some(raw) = rest.strip_prefix('`') {
-        let end = raw
-            .find('`')
-            .ok_or_else(|| syntax("unterminated text", at))?;
-        return Ok((Token::Text(raw[..end].to_owned()), end + 2));
+    fn end(&mut self, at: usize) -> Result<(), TemplateError> {
+        loop {
+            let frame = self.frames.pop();
+            let Some(frame) = frame.filter(|frame| frame.kind != Kind::Root) else {
+                return Err(syntax("unexpected {{end}}", at));
+            };
+            let (nodes, otherwise) = match frame.before_else {
+                Some(nodes) => (nodes, frame.nodes),
+                None => (frame.nodes, Vec::new()),
+            };
+            let branch = |nodes| Branch {
+                pipeline: frame.pipeline.clone(),
+                nodes,
+                otherwise,
+            };
+            match frame.kind {
+                Kind::Root => {}
+                Kind::If => self.push(Node::If(branch(nodes))),
+                Kind::With => self.push(Node::With(branch(nodes))),
+                Kind::Range => self.push(Node::Range(branch(nodes))),
+                Kind::Define(name) => {
+                    self.variables = frame.hidden;
+                    self.named.push((name, nodes));
+                    return Ok(());
+                }
+                Kind::Block(name) => {
+                    self.variables = frame.hidden;
+                    self.named.push((name.clone(), nodes));
+                    let pipeline = Some(frame.pipeline);
+                    self.push(Node::Template { name, pipeline });
+                    return Ok(());
+                }
+            }
+            self.variables.truncate(frame.outer_variables);
+            if !frame.chained {
+                return Ok(());
+            }
+        }
     }
-    let mut text = String::new();
-    let mut chars = rest.char_indices().skip(1);
-    while let Some((offset, c)) = chars.next() {
-        match c {
-            '"' => return Ok((Token::Text(text), offset + 1)),
-            '\\' => match chars.next().map(|(_, escaped)| escaped) {
-                Some('n') => text.push('\n'),
-                Some('t') => text.push('\t'),
-                Some('r') => text.push('\r'),
-                Some(c @ ('"' | '\\' | '\'')) => text.push(c),
-                _ => return Err(syntax("unknown escape in a text", at + offset)),
+
+    fn optional_pipeline(
+        &mut self,
+        tokens: &mut Tokens<'_>,
+    ) -> Result<Option<Pipeline>, TemplateError> {
+        tokens.skip_space();
+        if tokens.peek().is_none() {
+            return Ok(None);
+        }
+        let pipeline = self.pipeline(tokens, 0, 0)?;
+        tokens.ended("template")?;
+        Ok(Some(pipeline))
+    }
+
+    /// Reads up to the end or to a closing parenthesis, which it leaves. `most` is how many
+    /// variables may be declared.
+    fn pipeline(
+        &mut self,
+        tokens: &mut Tokens<'_>,
+        most: usize,
+        depth: usize,
+    ) -> Result<Pipeline, TemplateError> {
+        if depth > DEPTH_MAX {
+            return Err(syntax(
+                "too many parentheses inside each other",
+                tokens.place(),
+            ));
+        }
+        let mut pipeline = Pipeline::default();
+        tokens.skip_space();
+        self.declaration(tokens, most, &mut pipeline)?;
+        loop {
+            let command = self.command(tokens, depth)?;
+            if let (Some(first), false) = (command.first(), pipeline.commands.is_empty()) {
+                let calls =
+                    matches!(first.kind, OperandKind::Function(_)) || !first.fields.is_empty();
+                if !calls {
+                    let what = "non executable command in pipeline after a pipe";
+                    return Err(syntax(what, tokens.at));
+                }
+            }
+            pipeline.commands.push(command);
+            match tokens.peek() {
+                Some(Token::Pipe) => {
+                    tokens.next();
+                    tokens.skip_space();
+                }
+                Some(Token::Close) | None => break,
+                Some(_) => return Err(syntax("unexpected text in command", tokens.place())),
+            }
+        }
+        // A variable is in scope behind its own declaration.
+        if !pipeline.assigns {
+            self.variables.extend(pipeline.variables.iter().cloned());
+        }
+        Ok(pipeline)
+    }
+
+    /// `$a :=`, `$a =` or `$i, $e :=` at the start of a pipeline.
+    fn declaration(
+        &self,
+        tokens: &mut Tokens<'_>,
+        most: usize,
+        pipeline: &mut Pipeline,
+    ) -> Result<(), TemplateError> {
+        let start = tokens.left;
+        let mut names = Vec::new();
+        let mut ahead = Tokens {
+            left: start,
+            at: tokens.at,
+        };
+        while let Some(Token::Variable(name)) = ahead.peek() {
+            ahead.next();
+            names.push(name.clone());
+            ahead.skip_space();
+            match ahead.next() {
+                Some(Token::Comma) => ahead.skip_space(),
+                Some(operator @ (Token::Declare | Token::Assign)) => {
+                    if names.len() > most {
+                        return Err(syntax("too many declarations", tokens.place()));
+                    }
+                    pipeline.assigns = *operator == Token::Assign;
+                    if pipeline.assigns {
+                        for name in &names {
+                            self.known(name)?;
+                        }
+                    }
+                    pipeline.variables = names;
+                    *tokens = ahead;
+                    tokens.skip_space();
+                    return Ok(());
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, name: &str) -> Result<(), TemplateError> {
+        if self.variables.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(TemplateError::UnknownVariable {
+            name: format!("${name}"),
+        })
+    }
+
+    fn command(
+        &mut self,
+        tokens: &mut Tokens<'_>,
+        depth: usize,
+    ) -> Result<Vec<Operand>, TemplateError> {
+        let mut operands: Vec<Operand> = Vec::new();
+        loop {
+            tokens.skip_space();
+            match tokens.peek() {
+                None | Some(Token::Pipe | Token::Close) => break,
+                Some(_) => operands.push(self.operand(tokens, depth)?),
+            }
+            let apart = matches!(
+                tokens.peek(),
+                None | Some(Token::Space | Token::Pipe | Token::Close)
+            );
+            if !apart {
+                return Err(syntax("unexpected text behind a value", tokens.place()));
+            }
+        }
+        if operands.is_empty() {
+            return Err(syntax("missing value for command", tokens.at));
+        }
+        Ok(operands)
+    }
+
+    fn operand(&mut self, tokens: &mut Tokens<'_>, depth: usize) -> Result<Operand, TemplateError> {
+        let at = tokens.place();
+        let unexpected = || syntax("unexpected text in command", at);
+        let mut fields = Vec::new();
+        let kind = match tokens.next().ok_or_else(unexpected)? {
+            Token::Word(word) => match word.as_str() {
+                "nil" => OperandKind::Nil,
+                "true" => OperandKind::Bool(true),
+                "false" => OperandKind::Bool(false),
+                name if functions::is_known(name) => OperandKind::Function(name.to_owned()),
+                name => {
+                    return Err(TemplateError::UnknownFunction {
+                        name: name.to_owned(),
+                    });
+                }
             },
-            c => text.push(c),
-        }
-    }
-    Err(syntax("unterminated text", at))
-}
-
-fn pipeline(tokens: &[(Token, usize)], at: usize) -> Result<Pipeline, TemplateError> {
-    let mut left = tokens;
-    let pipeline = commands(&mut left, at, 0)?;
-    match left.first() {
-        None => Ok(pipeline),
-        Some((_, at)) => Err(syntax("unexpected right parenthesis", *at)),
-    }
-}
-
-/// Reads up to the end or to a closing parenthesis, which it leaves.
-fn commands(
-    tokens: &mut &[(Token, usize)],
-    at: usize,
-    depth: usize,
-) -> Result<Pipeline, TemplateError> {
-    if depth > DEPTH_MAX {
-        return Err(syntax("too many parentheses inside each other", at));
-    }
-    let mut commands = Vec::new();
-    loop {
-        commands.push(command(tokens, at, depth)?);
-        match tokens.first() {
-            Some((Token::Pipe, _)) => *tokens = &tokens[1..],
-            _ => return Ok(Pipeline(commands)),
-        }
-    }
-}
-
-fn command(
-    tokens: &mut &[(Token, usize)],
-    at: usize,
-    depth: usize,
-) -> Result<Command, TemplateError> {
-    let mut function = None;
-    let mut operands = Vec::new();
-    while let Some((token, at)) = tokens.first() {
-        if matches!(token, Token::Pipe | Token::Close { .. }) {
-            break;
-        }
-        *tokens = &tokens[1..];
-        match token {
-            Token::Word(word) if word == "true" || word == "false" => {
-                operands.push(Operand::Bool(word == "true"));
+            Token::Variable(name) => {
+                self.known(name)?;
+                OperandKind::Variable(name.clone())
             }
-            Token::Word(word) if function.is_none() && operands.is_empty() => {
-                function = Some(word.clone());
+            Token::Field(name) => {
+                fields.push(name.clone());
+                OperandKind::Dot
             }
-            Token::Word(_) => return Err(syntax("a function among arguments", *at)),
-            Token::Text(text) => operands.push(Operand::Text(text.clone())),
-            Token::Number(number) => operands.push(Operand::Number(*number)),
-            Token::Path(path) => operands.push(path_operand(path)),
-            Token::Open => operands.push(group(tokens, *at, depth)?),
-            Token::Pipe | Token::Close { .. } => break,
+            Token::Dot => OperandKind::Dot,
+            Token::Text(text) => OperandKind::Text(text.clone()),
+            Token::Integer(number) => OperandKind::Integer(*number),
+            Token::Float(number) => OperandKind::Float(*number),
+            Token::Open => {
+                let pipeline = self.pipeline(tokens, 1, depth + 1)?;
+                match tokens.next() {
+                    Some(Token::Close) => OperandKind::Group(Box::new(pipeline)),
+                    _ => return Err(syntax("unclosed left paren", at)),
+                }
+            }
+            Token::Close | Token::Pipe | Token::Declare => return Err(unexpected()),
+            Token::Assign | Token::Comma | Token::Space => return Err(unexpected()),
+        };
+        while let Some(Token::Field(name)) = tokens.peek() {
+            tokens.next();
+            fields.push(name.clone());
         }
-    }
-    match (function, operands.len()) {
-        (Some(function), _) => Ok(Command::Call {
-            function,
-            arguments: operands,
-        }),
-        (None, 1) => Ok(Command::Value(operands.swap_remove(0))),
-        (None, 0) => Err(syntax("missing value for command", at)),
-        (None, _) => Err(syntax("a value that is no function has arguments", at)),
+        Ok(Operand { kind, fields })
     }
 }
 
-fn group(
-    tokens: &mut &[(Token, usize)],
-    at: usize,
-    depth: usize,
-) -> Result<Operand, TemplateError> {
-    let pipeline = commands(tokens, at, depth + 1)?;
-    let Some((Token::Close { fields }, _)) = tokens.first() else {
-        return Err(syntax("unclosed left parenthesis", at));
-    };
-    *tokens = &tokens[1..];
-    Ok(Operand::Group {
-        pipeline,
-        fields: field_names(fields),
-    })
-}
-
-fn path_operand(path: &str) -> Operand {
-    let (variable, fields) = match path.strip_prefix('$') {
-        Some(rest) => rest.split_at(rest.find('.').unwrap_or(rest.len())),
-        None => ("", path),
-    };
-    Operand::Path {
-        variable: variable.to_owned(),
-        fields: field_names(fields),
+fn name_of(tokens: &mut Tokens<'_>, context: &str) -> Result<String, TemplateError> {
+    tokens.skip_space();
+    let at = tokens.place();
+    match tokens.next() {
+        Some(Token::Text(name)) => Ok(name.clone()),
+        _ => Err(syntax(format!("{context} needs a name in quotes"), at)),
     }
-}
-
-fn field_names(fields: &str) -> Vec<String> {
-    let names = fields.split('.').filter(|name| !name.is_empty());
-    names.map(str::to_owned).collect()
 }

@@ -11,4 +11,5 @@ mod library;
 mod mutants;
 mod packs;
 mod promtool;
+mod researched;
 mod scenario;

@@ -214,11 +214,7 @@ fn no_rule_fires_for_what_is_absent_and_every_text_expands() {
                 "{}",
                 rule.name()
             );
-            let data = TemplateData {
-                labels: &empty,
-                external_labels: &empty,
-                value: 0.5,
-            };
+            let data = TemplateData::new(&empty, &empty, 0.5);
             for (name, text) in rule
                 .alerting()
                 .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use diagnosis::rules::{AlertState, GroupState, Rule, RuleGroup};
+use diagnosis::rules::{AlertState, GroupOptions, GroupState, Rule, RuleGroup};
 use diagnosis::yaml::{self, NODES_MAX, Node, Value};
 use model::{Labels, Timestamp, parse_duration};
 use promql::{EvalOptions, Evaluated, InstantSeries, Range, eval_instant, eval_range};
@@ -57,7 +57,7 @@ impl Scenario {
         let end = checks.iter().map(|check| check.at).max().unwrap();
         let mut states: Vec<GroupState> = records
             .iter()
-            .map(|group| GroupState::new(group.clone(), Labels::empty()))
+            .map(|group| GroupState::new(group.clone(), GroupOptions::default()))
             .collect();
         for at in times(step, end) {
             for state in &mut states {
@@ -130,7 +130,7 @@ impl Scenario {
             limit: None,
             rules: vec![rule.clone()],
         };
-        let mut state = GroupState::new(group, Labels::empty());
+        let mut state = GroupState::new(group, GroupOptions::default());
         let mut query = |_: &promql::Expr, at| {
             Ok(Evaluated {
                 value: promql::Value::Vector(by_time.remove(&at).unwrap_or_default()),

@@ -76,6 +76,8 @@ impl Evaluator<'_> {
             AggregateOp::Stdvar => self.fold::<VarianceFold>(aggregate, steps),
             AggregateOp::Topk | AggregateOp::Bottomk => self.rank(aggregate, steps),
             AggregateOp::Quantile => self.quantile(aggregate, steps),
+            AggregateOp::Limitk => self.limitk(aggregate, steps),
+            AggregateOp::LimitRatio => self.limit_ratio(aggregate, steps),
             AggregateOp::CountValues => self.count_values(aggregate, steps),
         }
     }

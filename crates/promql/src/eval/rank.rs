@@ -173,15 +173,15 @@ fn keep_first(ranking: &mut Vec<(f64, usize)>, limit: usize, order: fn(f64, f64)
     ranking.sort_unstable_by(order);
 }
 
-fn param(aggregate: &Aggregate) -> &Node {
+pub(super) fn param(aggregate: &Aggregate) -> &Node {
     aggregate
         .param
         .as_ref()
         .expect("the checker gives these operators their parameter")
 }
 
-/// How many series `topk` keeps at each step.
-fn check_counts(params: &[f64]) -> Result<Vec<usize>, EvalError> {
+/// How many series `topk` and `limitk` keep at each step.
+pub(super) fn check_counts(params: &[f64]) -> Result<Vec<usize>, EvalError> {
     params
         .iter()
         .map(|&value| {

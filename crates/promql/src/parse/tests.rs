@@ -312,11 +312,6 @@ fn experimental_syntax_is_refused_by_name() {
         ("x[5m] anchored", "\"anchored\" is experimental"),
         ("rate(x[5m] smoothed)", "\"smoothed\" is experimental"),
         ("info(x)", "\"info\" is experimental"),
-        ("limitk(1, x)", "\"limitk\" is experimental"),
-        (
-            "limit_ratio by (a) (0.5, x)",
-            "\"limit_ratio\" is experimental",
-        ),
         ("a + on(x) fill(0) b", "\"fill\" is experimental"),
         ("x </ 5", "\"</\" is experimental"),
     ] {

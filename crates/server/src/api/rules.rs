@@ -302,13 +302,18 @@ fn group_json<'a>(
                 let (since, now) = (detections.pack_since(&pack.id), detections.looked_at());
                 pack.readiness(rule, &exists, since, now)
             });
+            let own = pack
+                .is_none()
+                .then(|| rule.not_evaluable(&exists))
+                .flatten();
             let mut json = alerting_json(rule, alerting, report, pack);
             match ready {
                 Some(Readiness::NotEvaluable(reason)) => json.not_evaluable = Some(reason),
                 Some(Readiness::NeedsData { until }) => {
                     json.needs_data_until = Some(time(Some(until)));
                 }
-                Some(Readiness::Armed) | None => {}
+                Some(Readiness::Armed) => {}
+                None => json.not_evaluable = own,
             }
             if filter.exclude_alerts {
                 json.alerts = Vec::new();

@@ -128,7 +128,7 @@ impl JudgedGroup {
     }
 
     pub(crate) fn due_after(&self, now: Timestamp) -> Timestamp {
-        super::due_after(now, self.interval, self.key().fingerprint().0)
+        super::schedule::due_after(now, self.interval, self.key().fingerprint().0)
     }
 
     /// What tells this group from others, in every process and version.
@@ -138,7 +138,7 @@ impl JudgedGroup {
     }
 
     /// Takes over the alerts of before a restart.
-    pub(crate) fn restore(&self, store: &Store, now: Timestamp) {
+    pub(crate) fn restore(&self, store: &Store, now: Timestamp, options: &EvalOptions) {
         let alerts = self
             .group
             .rules
@@ -176,7 +176,19 @@ impl JudgedGroup {
             .evaluator
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        evaluator.state.restore(&newest);
+        let snapshot = store.snapshot();
+        let mut query =
+            |expr: &Expr, at: Timestamp| promql::eval_instant(&snapshot, expr, at, options);
+        evaluator.state.restore(&newest, now, &mut query);
+    }
+
+    /// The wall clock jumped.
+    pub(crate) fn clock_moved(&self, by_ms: i64) {
+        let mut evaluator = self
+            .evaluator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        evaluator.state.clock_moved(by_ms);
     }
 
     /// Evaluates all rules at `now`, writes what they yield and publishes how it went. The answer

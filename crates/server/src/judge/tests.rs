@@ -1,5 +1,6 @@
 use diagnosis::rules::AlertState;
 
+use super::schedule::due_after;
 use super::world::{NOW, OWN_RULES, World};
 use super::*;
 
@@ -52,7 +53,7 @@ fn a_restart_goes_on_with_alerts_and_ends_what_is_over() {
         ..GroupOptions::default()
     };
     let restarted = JudgedGroup::new(loaded, options);
-    restarted.restore(&world.store, later);
+    restarted.restore(&world.store, later, &EvalOptions::default());
     restarted.evaluate(&world.store, later, &EvalOptions::default());
     assert_eq!(find(since), before, "it holds since the same moment");
     let alerts = restarted.report().rules.clone();
@@ -170,4 +171,39 @@ fn a_bad_rule_file_costs_itself_only() {
         "{reasons:?}"
     );
     assert_eq!(reasons.len(), 2, "{reasons:?}");
+}
+
+#[test]
+fn what_fires_reaches_whoever_listens_and_a_slow_listener_holds_nothing_up() {
+    let world = World::new();
+    let own = |group: &&Arc<JudgedGroup>| group.pack.as_deref() == Some("flask");
+    let group = world.groups.iter().find(own).unwrap();
+    let resend = NOW.plus(Duration::from_secs(75));
+    let alerts = group.evaluate(&world.store, resend, &EvalOptions::default());
+    let named: Vec<_> = alerts
+        .iter()
+        .filter_map(|a| a.labels.get("alertname"))
+        .collect();
+    assert_eq!(named, ["FlaskErrorRatioHigh"]);
+    assert!(
+        alerts[0].generator_url.starts_with("/graph?g0.expr="),
+        "{alerts:?}"
+    );
+    // Nobody listens yet.
+    world.judge.tell(group, alerts.clone());
+    let mut heard = world.judge.listen();
+    world.judge.tell(group, Vec::new());
+    assert!(
+        heard.try_recv().is_err(),
+        "an evaluation without news says nothing"
+    );
+    for _ in 0..=POSTABLE_MAX {
+        world.judge.tell(group, alerts.clone());
+    }
+    let mut n_heard = 0;
+    while let Ok(told) = heard.try_recv() {
+        assert_eq!(told, alerts);
+        n_heard += 1;
+    }
+    assert_eq!(n_heard, POSTABLE_MAX);
 }

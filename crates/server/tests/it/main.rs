@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod notify;
 mod promtool;
+mod rules;
 mod run;
 mod scraping;
 mod start;

@@ -101,3 +101,45 @@ fn links_name_the_expression_as_prometheus_does() {
         "https://p.example/x/graph?g0.expr=rate%28a%7Bb%3D%22%C3%A9%22%7D%5B5m%5D%29+%3E+1&g0.tab=1"
     );
 }
+
+#[test]
+fn labels_that_change_with_every_evaluation_do_not_fill_the_memory() {
+    let mut told = Told::default();
+    let mut n_resolved = 0;
+    for round in 0..30 {
+        let now = secs(round);
+        let alerts = (0..1000).map(|index| {
+            let labels = [
+                ("alertname", "High".to_owned()),
+                ("i", format!("{round} {index}")),
+            ];
+            let labels = Labels::new(labels).unwrap();
+            let state = AlertState::Firing {
+                active_at: now,
+                fired_at: now,
+                clear_since: None,
+            };
+            let alert = Alert {
+                labels: labels.clone(),
+                annotations: Vec::new(),
+                state,
+                value: 1.0,
+            };
+            (labels, alert)
+        });
+        let telling = Telling {
+            now,
+            interval: Duration::from_secs(1),
+            resend_delay: RESEND_DELAY,
+            generator_url: "",
+        };
+        let due = told.due(&alerts.collect(), &telling);
+        n_resolved += due.iter().filter(|alert| alert.is_resolved()).count();
+        assert!(
+            told.alerts.len() <= TOLD_MAX + 2000,
+            "{}",
+            told.alerts.len()
+        );
+    }
+    assert_eq!(n_resolved, 29_000, "each end is told all the same");
+}
