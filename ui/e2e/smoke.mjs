@@ -120,6 +120,20 @@ async function checkAlerts(page) {
   );
 }
 
+async function checkNotifications(page) {
+  await page.goto(new URL('/alerts/silences', baseUrl).href);
+  await expect('Silences can be made, or says that nobody is told', () =>
+    page
+      .getByRole('button', { name: 'New silence' })
+      .or(page.getByRole('heading', { name: 'This server tells nobody' }))
+      .waitFor({ timeout }),
+  );
+  await page.goto(new URL('/alerts/notifications', baseUrl).href);
+  await expect('Notifications shows receivers, or says what to do for some', () =>
+    page.locator('table.receivers, .empty h2').first().waitFor({ timeout }),
+  );
+}
+
 async function checkLibrary(page) {
   await page.goto(new URL('/library', baseUrl).href);
   await expect('Library shows packs that were found, and their coverage', async () => {
@@ -311,6 +325,7 @@ const CHECKS = [
   checkHome,
   checkService,
   checkAlerts,
+  checkNotifications,
   checkLibrary,
   checkDashboards,
   checkTargets,
@@ -336,6 +351,8 @@ const PAGES = {
   alerts: '/alerts',
   history: '/alerts/history',
   rules: '/alerts/rules',
+  silences: '/alerts/silences',
+  notifications: '/alerts/notifications',
   library: '/library',
   pack: '/library/target',
   dashboards: '/dashboards',
