@@ -281,6 +281,8 @@ async function checkTouch(page) {
     await page.goto('about:blank');
     await page.goto(href);
     await chart.waitFor({ timeout });
+    // Many alerts above it push the chart below the screen.
+    await chart.evaluate((element) => element.scrollIntoView({ block: 'center' }));
     const { x, y, width, height } = await chart.boundingBox();
     const middle = y + height / 2;
     await swipe({ x: x + width * 0.3, y: middle }, { x: x + width * 0.9, y: middle });
