@@ -120,6 +120,20 @@ async function checkAlerts(page) {
   );
 }
 
+async function checkNotifications(page) {
+  await page.goto(new URL('/alerts/silences', baseUrl).href);
+  await expect('Silences can be made, or says that nobody is told', () =>
+    page
+      .getByRole('button', { name: 'New silence' })
+      .or(page.getByRole('heading', { name: 'This server tells nobody' }))
+      .waitFor({ timeout }),
+  );
+  await page.goto(new URL('/alerts/notifications', baseUrl).href);
+  await expect('Notifications shows receivers, or says what to do for some', () =>
+    page.locator('table.receivers, .empty h2').first().waitFor({ timeout }),
+  );
+}
+
 async function checkLibrary(page) {
   await page.goto(new URL('/library', baseUrl).href);
   await expect('Library shows packs that were found, and their coverage', async () => {
@@ -267,6 +281,8 @@ async function checkTouch(page) {
     await page.goto('about:blank');
     await page.goto(href);
     await chart.waitFor({ timeout });
+    // Many alerts above it push the chart below the screen.
+    await chart.evaluate((element) => element.scrollIntoView({ block: 'center' }));
     const { x, y, width, height } = await chart.boundingBox();
     const middle = y + height / 2;
     await swipe({ x: x + width * 0.3, y: middle }, { x: x + width * 0.9, y: middle });
@@ -311,6 +327,7 @@ const CHECKS = [
   checkHome,
   checkService,
   checkAlerts,
+  checkNotifications,
   checkLibrary,
   checkDashboards,
   checkTargets,
@@ -336,6 +353,8 @@ const PAGES = {
   alerts: '/alerts',
   history: '/alerts/history',
   rules: '/alerts/rules',
+  silences: '/alerts/silences',
+  notifications: '/alerts/notifications',
   library: '/library',
   pack: '/library/target',
   dashboards: '/dashboards',
