@@ -57,7 +57,7 @@ impl Scenario {
         let end = checks.iter().map(|check| check.at).max().unwrap();
         let mut states: Vec<GroupState> = records
             .iter()
-            .map(|group| GroupState::new(group.clone(), GroupOptions::default()))
+            .map(|group| GroupState::new(group.clone(), group_options(step)))
             .collect();
         for at in times(step, end) {
             for state in &mut states {
@@ -130,7 +130,7 @@ impl Scenario {
             limit: None,
             rules: vec![rule.clone()],
         };
-        let mut state = GroupState::new(group, GroupOptions::default());
+        let mut state = GroupState::new(group, group_options(self.step));
         let mut query = |_: &promql::Expr, at| {
             Ok(Evaluated {
                 value: promql::Value::Vector(by_time.remove(&at).unwrap_or_default()),
@@ -141,6 +141,14 @@ impl Scenario {
             state.evaluate(0, time, &mut query);
         }
         firing(&state)
+    }
+}
+
+/// A group that is evaluated at each step.
+fn group_options(step: Duration) -> GroupOptions {
+    GroupOptions {
+        interval: step,
+        ..GroupOptions::default()
     }
 }
 

@@ -64,25 +64,6 @@ fn check_verdict(args: &[&str], file: &Path, expected: i32) {
 }
 
 #[test]
-fn tests_of_the_packs_pass_here_and_in_promtool() {
-    let mut n_files = 0;
-    for pack in files(&folder("../../packs"), "") {
-        let tests = pack.join("tests");
-        if tests.is_dir() {
-            for file in files(&tests, ".test.yml") {
-                check_verdict(&["test", "rules"], &file, 0);
-                n_files += 1;
-            }
-        }
-        let rules = pack.join("alerts.yml");
-        if rules.exists() {
-            check_verdict(&["check", "rules"], &rules, 0);
-        }
-    }
-    assert!(n_files >= 5, "{n_files}");
-}
-
-#[test]
 fn tests_that_pass_in_promtool_pass_here() {
     let found = files(&folder("tests/it/rule_tests/pass"), ".test.yml");
     assert!(found.len() >= 5, "{found:?}");
