@@ -103,7 +103,7 @@ const SERVICES: [(&str, &[Exposed]); 6] = [
 ];
 
 /// The packs that the services show; the golden files do not grow with the library.
-const PACKS: [&str; 3] = ["flask", "python", "target"];
+pub(crate) const PACKS: [&str; 3] = ["flask", "python", "target"];
 
 /// Ten minutes of all services, judged every 15 seconds.
 pub(crate) struct World {
