@@ -1,6 +1,7 @@
 //! The group's sum as Python objects and as text.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -76,6 +77,8 @@ pub(crate) fn read_joined(py: Python<'_>, outside: Option<u16>, groups: Vec<Stri
 /// What a reading and its text take at most, besides as many times the files' bytes.
 const ROOM_BYTES: u64 = 1 << 20;
 const ROOM_FACTOR: u64 = 12;
+/// Of `st_blocks`: stat(3type).
+const BLOCK_BYTES: u64 = 512;
 
 /// Rust ends a program that runs out of memory. Where the host limits it (`ulimit -v`), whether
 /// there is enough is asked before; what Python is short of afterwards, it raises itself.
@@ -85,7 +88,8 @@ fn require_room(folder: Option<PathBuf>) -> PyResult<()> {
     }
     let files = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     let sizes = files.into_iter().flatten().flatten();
-    let sizes = sizes.filter_map(|file| file.metadata().ok().map(|data| data.len()));
+    // Not their lengths: what somebody made longer has no more in it.
+    let sizes = sizes.filter_map(|file| Some(file.metadata().ok()?.blocks() * BLOCK_BYTES));
     let wanted = ROOM_BYTES.saturating_add(sizes.sum::<u64>().saturating_mul(ROOM_FACTOR));
     let mut room: Vec<u8> = Vec::new();
     usize::try_from(wanted)
