@@ -6,7 +6,9 @@ import {
   LazyAlertsPage,
   LazyDashboardPage,
   LazyDashboardsPage,
+  LazyExpressionPage,
   LazyHistoryPage,
+  LazyImportedPage,
   LazyLibraryPage,
   LazyNotificationsPage,
   LazyPackPage,
@@ -83,6 +85,7 @@ const PAGES: Record<string, ComponentType> = {
   '/alerts/silences': LazySilencesPage,
   '/alerts/notifications': LazyNotificationsPage,
   '/dashboards': LazyDashboardsPage,
+  '/graph': LazyExpressionPage,
   '/library': LazyLibraryPage,
   '/targets': TargetsPage,
 };
@@ -101,6 +104,8 @@ function Page({ path }: { path: string }) {
       if (!id.includes('/')) return <LazyPackPage key={name} id={name} />;
       break;
     case 'dashboards':
+      // A pack's dashboard has the pack's name before it.
+      if (!id.includes('/')) return <LazyImportedPage key={name} uid={name} />;
       return <LazyDashboardPage key={name} id={name} />;
   }
   return <NotFoundPage path={path} />;

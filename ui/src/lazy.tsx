@@ -38,6 +38,13 @@ export const LazyDashboardPage = lazyPage<{ id: string }>(
   async () => (await import('./pages/dashboards/DashboardPage')).DashboardPage,
 );
 
+export const LazyImportedPage = lazyPage<{ uid: string }>(
+  async () => (await import('./pages/dashboards/ImportedPage')).ImportedPage,
+);
+export const LazyExpressionPage = lazyPage(
+  async () => (await import('./pages/expression/ExpressionPage')).ExpressionPage,
+);
+
 /** Fetches what is opened most, once the first page has had its time. */
 export function prefetchPages(): () => void {
   const timer = setTimeout(() => {

@@ -16,13 +16,14 @@ mod readiness;
 
 use std::collections::BTreeMap;
 
+use crate::notify::Inhibition;
 use crate::reader::Problem;
 use crate::rules::RuleGroup;
 
 pub use dashboard::{Dashboard, Panel, PanelQuery, PanelType, Row, Threshold};
 pub use detect::{Detection, EVIDENCE_SERIES_MAX, JobSeries, SeriesIndex, detect};
 pub use embedded::embedded;
-pub use inhibit::{Inhibition, parse_inhibit_file};
+pub use inhibit::parse_inhibit_file;
 pub use overrides::{OVERRIDES_MAX, Override, Overrides, SwitchedOff};
 pub use parameter::Parameter;
 pub use query::{QueryScope, QueryText};
@@ -54,6 +55,7 @@ pub struct Pack {
     pub facts: Vec<Fact>,
     /// Recording rules first.
     pub groups: Vec<RuleGroup>,
+    /// Consequences that stay quiet while their cause fires.
     pub inhibitions: Vec<Inhibition>,
     pub dashboards: Vec<Dashboard>,
     /// By the name of the alert, Markdown.

@@ -214,6 +214,10 @@ impl Judge {
                 error!(%problem, "a pack or an override cannot be used");
             }
             loaded.groups.extend(load::pack_groups(&packs));
+            let inhibitions = packs.iter().flat_map(|pack| pack.inhibitions.clone());
+            let inhibitions = inhibitions.collect();
+            app.notifier
+                .set_pack_inhibitions(inhibitions, app.clock.now());
             *self.packs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
         }
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);

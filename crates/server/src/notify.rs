@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use diagnosis::notify::{
-    Alert, AlertState, Dispatcher, Flushed, GroupView, Notification, Reason, Severity, Silence,
-    SilenceError, SilenceWish, Silences, SourceLimits, Taken, Told,
+    Alert, AlertState, Dispatcher, Flushed, GroupView, Inhibition, Notification, Policy, Reason,
+    Severity, Silence, SilenceError, SilenceWish, Silences, SourceLimits, Taken, Told,
 };
 use model::{Fingerprint, Labels, Timestamp};
 use tokio::sync::{Notify, watch};
@@ -72,11 +72,21 @@ pub(crate) struct Notifier {
 struct State {
     dispatcher: Dispatcher,
     silences: Silences,
+    /// Of the packs, beside those of the file.
+    pack_inhibitions: Vec<Inhibition>,
     /// The end of each alert as it was written last.
     written: HashMap<Fingerprint, Timestamp>,
     /// A flush that could not be stored, since the disk is full for example. Nothing else is
     /// flushed before it is.
     unstored: Option<Flushed>,
+}
+
+impl State {
+    fn with_packs(&self, policy: &Policy) -> Policy {
+        let mut policy = policy.clone();
+        policy.inhibitions.extend_from_slice(&self.pack_inhibitions);
+        policy
+    }
 }
 
 /// What became of alerts that arrived together.
@@ -124,6 +134,7 @@ impl Notifier {
             state: Mutex::new(State {
                 dispatcher,
                 silences: Silences::new(stored.silences),
+                pack_inhibitions: Vec::new(),
                 written: HashMap::new(),
                 unstored: None,
             }),
@@ -153,7 +164,8 @@ impl Notifier {
     /// Goes on under a configuration that was read anew. Blocks.
     pub(crate) fn reload(&self, config: NotifyConfig, forward: Forward, now: Timestamp) {
         let mut state = self.lock();
-        state.dispatcher.set_policy(config.policy.clone(), now);
+        let policy = state.with_packs(&config.policy);
+        state.dispatcher.set_policy(policy, now);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         drop(state);
         let mut old = self.forward.write().unwrap_or_else(PoisonError::into_inner);
@@ -161,6 +173,17 @@ impl Notifier {
         drop(old);
         self.poster.reset();
         self.reloaded.notify_one();
+    }
+
+    /// What the packs know to be a consequence of what, beside the inhibitions of the file.
+    pub(crate) fn set_pack_inhibitions(&self, inhibitions: Vec<Inhibition>, now: Timestamp) {
+        let mut state = self.lock();
+        if state.pack_inhibitions == inhibitions {
+            return;
+        }
+        state.pack_inhibitions = inhibitions;
+        let policy = state.with_packs(&self.config().policy);
+        state.dispatcher.set_policy(policy, now);
     }
 
     /// Takes alerts in. When this returns they are on disk. Blocks.

@@ -1,6 +1,7 @@
 import type { Panel } from '../api/service';
 import { CodeLine } from '../parts/CodeLine';
 import { PromQL } from '../parts/PromQL';
+import { hrefTo } from '../state/url';
 
 /** What the panel shows in words, and the PromQL it comes from. */
 export function PanelQueries({ panel, explained }: { panel: Panel; explained: boolean }) {
@@ -13,6 +14,11 @@ export function PanelQueries({ panel, explained }: { panel: Panel; explained: bo
           <CodeLine text={expr}>
             <PromQL expr={expr} />
           </CodeLine>
+          <p class="small">
+            <a class="link" href={hrefTo('/graph', { 'g0.expr': expr })}>
+              Ask something like it
+            </a>
+          </p>
         </div>
       ))}
     </div>

@@ -2,17 +2,9 @@
 
 use model::{MatchOp, Matcher};
 
+use crate::notify::Inhibition;
 use crate::reader::{Mistake, Problem, Reader, read_document};
 use crate::yaml::Node;
-
-/// While an alert that `source` describes fires, those that `target` describes are not told, as
-/// long as both have the same values for the labels in `equal`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inhibition {
-    pub source: Vec<Matcher>,
-    pub target: Vec<Matcher>,
-    pub equal: Vec<String>,
-}
 
 /// Reads a file with Alertmanager's `inhibit_rules`.
 ///

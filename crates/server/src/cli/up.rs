@@ -132,7 +132,7 @@ fn receivers_line(
         told.push(format!(
             "{} ({})",
             path.display(),
-            counted(ways, "way to tell")
+            counted(ways, "integration")
         ));
     }
     if alertmanagers > 0 {

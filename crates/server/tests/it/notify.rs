@@ -403,6 +403,43 @@ fn a_receiver_that_asks_for_patience_gets_it() {
 }
 
 #[test]
+fn what_a_pack_knows_to_be_a_consequence_stays_quiet_while_its_cause_fires() {
+    let home = Home::new();
+    let server = home.start(&[]);
+    let of_postgres = |name: &str| {
+        alert(
+            name,
+            &json!({"labels": {"alertname": name, "job": "db", "instance": "a",
+                "pack": "postgresql", "severity": "critical"}}),
+        )
+    };
+    let both = json!([
+        of_postgres("PostgresDown"),
+        of_postgres("PostgresConnectionsNearMax")
+    ]);
+    assert_eq!(post(&server, "/api/v2/alerts", &both).status, 200);
+    wait_until("the consequence is inhibited", || {
+        let shown = server.get("/api/v2/alerts?inhibited=true").json();
+        let states: Vec<(&str, &str)> = shown
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|alert| {
+                let name = alert["labels"]["alertname"].as_str().unwrap();
+                (name, alert["status"]["state"].as_str().unwrap())
+            })
+            .collect();
+        let is_so = |name, state| states.contains(&(name, state));
+        if is_so("PostgresConnectionsNearMax", "suppressed") && !is_so("PostgresDown", "suppressed")
+        {
+            Ok(())
+        } else {
+            Err(format!("{states:?}"))
+        }
+    });
+}
+
+#[test]
 fn hostile_bodies_and_other_sites_are_refused_and_cost_only_themselves() {
     let home = Home::new();
     let server = home.start(&["--no-packs"]);

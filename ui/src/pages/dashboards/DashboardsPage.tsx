@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks';
+import { fetchImports } from '../../api/dashboards';
 import { fetchLibrary, type Library, type Pack } from '../../api/packs';
 import { plural } from '../../format/number';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
@@ -73,6 +74,7 @@ function Dashboards({ library }: { library: Library }) {
       ) : (
         <ByTechnology packs={found} text={text} />
       )}
+      <Imports text={text} />
       {others.length > 0 && <NotDetected packs={others} text={text} />}
     </section>
   );
@@ -80,6 +82,38 @@ function Dashboards({ library }: { library: Library }) {
 
 const fits = (text: string, ...names: string[]) =>
   text === '' || names.some((name) => name.toLowerCase().includes(text));
+
+/** What was brought from Grafana, and how to bring more. */
+function Imports({ text }: { text: string }) {
+  const { remote } = useQuery('imports', '', fetchImports);
+  const listed = remote.value.value;
+  // The dashboards above are there without these.
+  if (listed === undefined) return null;
+  const shown = listed.filter(({ title, tags }) => fits(text, title, ...tags));
+  return (
+    <section class="imports">
+      <h2>From Grafana</h2>
+      {listed.length === 0 && (
+        <p class="dim small">
+          None yet. <code>pyrometer import FILE…</code> brings dashboards here and says what of them
+          it shows.
+        </p>
+      )}
+      <ul class="cards">
+        {shown.map(({ uid, title, panels, shown: whole, error }) => (
+          <li key={uid} class="card">
+            <h2>
+              <a data-row class="row-link" href={hrefTo(`/dashboards/${encodeURIComponent(uid)}`)}>
+                {title}
+              </a>
+            </h2>
+            <p class="small dim">{error ?? `${whole} of ${plural(panels, 'panel')} shown`}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
 
 function ByTechnology({ packs, text }: { packs: Pack[]; text: string }) {
   const shown = packs.flatMap((pack) => {
