@@ -43,6 +43,11 @@ impl Args {
         Some(self.0.remove(at))
     }
 
+    /// What nobody took, for a program that reads it itself.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.0
+    }
+
     /// Refuses what nobody took.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         match &self.0[..] {

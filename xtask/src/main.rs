@@ -28,6 +28,7 @@ mod demo;
 mod e2e;
 mod licences;
 mod shop;
+mod stack;
 mod tidy;
 
 use std::process::ExitCode;
@@ -54,6 +55,9 @@ cargo xtask COMMAND
   e2e     the real binary, the real shop, real Chromium
             --profile NAME       cargo profile (default dev)
             --only exactness|shop
+  stack   real databases, queues and proxies, watched; needs Debian's packages and root
+            healthy [--minutes N]  quiet while nothing is broken (default 15)
+            faults [--only NAME]   each fault raises exactly its alerts
   bench   client | store: ours and the rival in turn; the last line is one JSON object
   tidy    the rules no compiler knows
   help    this page
@@ -103,6 +107,7 @@ fn dispatch(ctx: &Context, command: &str, mut args: Args) -> anyhow::Result<()> 
         }
         "e2e" => e2e::run(ctx, args),
         "bench" => bench::run(ctx, args),
+        "stack" => stack::run(ctx, args),
         "tidy" => {
             args.finish()?;
             tidy::run(&ctx.root)
