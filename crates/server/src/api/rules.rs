@@ -302,10 +302,6 @@ fn group_json<'a>(
                 let (since, now) = (detections.pack_since(&pack.id), detections.looked_at());
                 pack.readiness(rule, &exists, since, now)
             });
-            let own = pack
-                .is_none()
-                .then(|| rule.not_evaluable(&exists))
-                .flatten();
             let mut json = alerting_json(rule, alerting, report, pack);
             match ready {
                 Some(Readiness::NotEvaluable(reason)) => json.not_evaluable = Some(reason),
@@ -313,7 +309,7 @@ fn group_json<'a>(
                     json.needs_data_until = Some(time(Some(until)));
                 }
                 Some(Readiness::Armed) => {}
-                None => json.not_evaluable = own,
+                None => json.not_evaluable = rule.not_evaluable(&exists),
             }
             if filter.exclude_alerts {
                 json.alerts = Vec::new();
