@@ -71,8 +71,9 @@ def main() -> int:
         with traffic(stack):
             watcher.start(chosen.binary)
             wait_for("all targets are scraped", lambda: not watcher.down())
+            wait_for("every job's pack is found", lambda: all(watcher.detected().values()))
             for job, packs in watcher.detected().items():
-                print(f"  {job}: {', '.join(packs) or 'no pack'}")
+                print(f"  {job}: {', '.join(packs)}")
             if chosen.what == "healthy":
                 return healthy(watcher, chosen.minutes)
             return faults(watcher, stack, chosen.only)
