@@ -4,12 +4,14 @@
 
 pub mod exposition;
 
+mod calendar;
 mod labels;
 mod matcher;
 mod number;
 mod sample;
 mod time;
 
+pub use calendar::{date_of_day, day_of_date};
 pub use labels::{DuplicateLabel, Fingerprint, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{InvalidRegex, MatchOp, Matcher, anchored_regex};
 pub use number::{format_float, parse_float};

@@ -131,7 +131,7 @@ impl Calendar {
         let since_epoch_ms = (seconds * 1000.0).trunc() as i64;
         let days = since_epoch_ms.div_euclid(86_400_000);
         let day_ms = since_epoch_ms.rem_euclid(86_400_000);
-        let (year, month, day) = civil_date(days);
+        let (year, month, day) = model::date_of_day(days);
         Self {
             year,
             month,
@@ -176,25 +176,4 @@ pub(super) fn go_duration(seconds: f64) -> String {
         (false, true) => format!("{sign}{minutes}m{seconds}"),
         (false, false) => format!("{sign}{seconds}"),
     }
-}
-
-/// Days since 1970-01-01 to year, month, day of the Gregorian calendar. Counts in eras of 400
-/// years that begin on 1 March, so that the leap day is a year's last
-/// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }

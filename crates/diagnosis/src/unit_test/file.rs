@@ -334,19 +334,7 @@ fn parse_moment(text: &str) -> Option<Timestamp> {
             }
         }
     };
-    let minutes = days_since_epoch(year, month, day) * 1440 + hour * 60 + minute - offset;
+    let minutes = model::day_of_date(year, month, day) * 1440 + hour * 60 + minute - offset;
     let seconds = Timestamp::from_secs_f64(second);
     Some(seconds.plus_millis(minutes * 60_000))
-}
-
-/// The way back of `civil_date` in the templates' calendar: eras of 400 years that begin on
-/// 1 March (Howard Hinnant, `days_from_civil`).
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }

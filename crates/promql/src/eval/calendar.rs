@@ -38,22 +38,13 @@ fn at(seconds: f64, part: impl Fn(Date) -> i64) -> f64 {
 }
 
 impl Date {
-    /// Days to a date by eras of 400 years that begin on 1 March (Howard Hinnant,
-    /// "chrono-compatible low-level date algorithms", `civil_from_days`).
     fn of(seconds: i64) -> Self {
         let days = seconds.div_euclid(86_400);
-        let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let month = (month_from_march + 2) % 12 + 1;
+        let (year, month, day) = model::date_of_day(days);
         Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
+            year,
             month,
-            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
+            day,
             // 1970-01-01 was a Thursday.
             weekday: (days + 4).rem_euclid(7),
             second_of_day: seconds.rem_euclid(86_400),

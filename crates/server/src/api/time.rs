@@ -48,7 +48,7 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     }
     let offset_ms = parse_offset(rest)?;
     let seconds = (hour * 60 + minute) * 60 + second;
-    let local_ms = days_from_epoch(year, month, day) * DAY_MS + seconds * 1000 + millis;
+    let local_ms = model::day_of_date(year, month, day) * DAY_MS + seconds * 1000 + millis;
     Some(Timestamp::from_millis(local_ms - offset_ms))
 }
 
@@ -76,7 +76,7 @@ fn parse_offset(text: &str) -> Option<i64> {
 pub(crate) fn format_rfc3339(at: Timestamp) -> String {
     let millis = at.as_millis();
     let (days, in_day) = (millis.div_euclid(DAY_MS), millis.rem_euclid(DAY_MS));
-    let (year, month, day) = date_of(days);
+    let (year, month, day) = model::date_of_day(days);
     let (seconds, fraction) = (in_day / 1000, in_day % 1000);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{fraction:03}Z",
@@ -97,36 +97,6 @@ fn days_in_month(year: i64, month: i64) -> i64 {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the
-/// leap day is the last of a year, in eras of 400 years (146,097 days).
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The date of a day since 1970-01-01: the reverse of [`days_from_epoch`].
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
