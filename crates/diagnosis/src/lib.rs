@@ -3,7 +3,10 @@
 //! Pure: the results of queries and `now` go in, samples and transitions come out. No clock, no
 //! disk, no network.
 
+pub mod assertion;
 pub mod backtest;
+pub mod graph;
+pub mod kpi;
 pub mod notify;
 pub mod pack;
 mod places;
