@@ -6,11 +6,13 @@
 pub mod assertion;
 pub mod backtest;
 pub mod graph;
+pub mod incident;
 pub mod kpi;
 pub mod notify;
 pub mod pack;
 mod places;
 mod reader;
+pub mod replay;
 pub mod rules;
 pub mod template;
 pub mod unit_test;

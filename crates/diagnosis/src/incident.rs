@@ -1,0 +1,14 @@
+//! Incidents: what belongs together, whom it hits, and who is suspected.
+
+mod correlate;
+mod explain;
+mod near;
+mod rank;
+mod shift;
+mod symptom;
+pub mod words;
+
+pub use correlate::{Incident, IncidentOptions, Incidents, Transition};
+pub use rank::{Evidence, Explanation, SUSPECTS_MAX, Scene, Suspect, Term, explain_scene};
+pub use shift::{Shift, Usual, shifts};
+pub use symptom::{Findings, Symptom, Window};
