@@ -4,6 +4,7 @@
 //! the samples say, so a day takes seconds.
 
 mod judge;
+mod recording;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use crate::incident::{
     words,
 };
 use crate::kpi::KpiSeries;
+
+pub use recording::{RecordedSeries, Recording, RecordingError, RecordingReader};
 
 /// Evaluations of one replay; a year at 15 s has two million.
 const STEPS_MAX: u64 = 5_000_000;
