@@ -1,5 +1,7 @@
 //! KPIs: the few numbers by which every entity is judged, whatever its exporter calls them.
 
+pub mod mapping;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -103,6 +105,20 @@ impl KpiKind {
                 }
             }
         })
+    }
+
+    /// The value as this KPI can have it: a share of requests is cut to 0 to 1, which rates that
+    /// were read a moment apart leave by a little. `None` for what is no number.
+    pub fn accepted(&self, value: f64) -> Option<f64> {
+        let value = match self {
+            Self::ErrorRatio | Self::ClientErrorRatio | Self::Up => value.clamp(0.0, 1.0),
+            Self::RequestRate
+            | Self::LatencyAverage
+            | Self::LatencyQuantile(_)
+            | Self::Saturation(_)
+            | Self::Resource(_) => value,
+        };
+        value.is_finite().then_some(value)
     }
 
     pub fn unit(&self) -> Unit {
