@@ -9,6 +9,7 @@ mod dashboards;
 mod export;
 mod notify;
 mod query;
+mod replay;
 mod run;
 mod style;
 mod targets;
@@ -78,6 +79,8 @@ enum Command {
     },
     /// Tell what alerting rules would have done over stored history.
     Backtest(backtest::BacktestArgs),
+    /// Tell the incidents of recorded history, with ranked suspects.
+    Replay(replay::ReplayArgs),
     /// List what a running server scrapes.
     Targets(TargetsArgs),
     /// Print the version.
@@ -354,6 +357,7 @@ pub(crate) fn run() -> ExitCode {
             query::range(&server, &expression, &range)
         }
         Command::Backtest(args) => backtest::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Targets(args) => targets::run(&args.server),
         Command::Version => {
             style::print(&format!("pyrometer {}\n", env!("CARGO_PKG_VERSION")));
