@@ -81,13 +81,14 @@ pub fn replay(
     let mut assertions = judge::judge(kpis, options);
     assertions.extend(told.iter().cloned());
     assertions.sort_by_key(|assertion| (assertion.since, assertion.onset));
-    let mut incidents = correlate(graph, &assertions, options, options.incidents);
+    let patient = at_step(options.incidents, options.step);
+    let mut incidents = correlate(graph, &assertions, options, patient);
     let is_any = !incidents.all().is_empty();
     if !is_any && options.normal_until.is_some() {
         // Somebody says that it was not normal: then the least sign of it will do.
         let all = IncidentOptions {
             opens_by_anomaly: true,
-            ..options.incidents
+            ..patient
         };
         incidents = correlate(graph, &assertions, options, all);
     }
@@ -98,7 +99,18 @@ pub fn replay(
         .collect()
 }
 
-/// Walks through time from change to change.
+/// Where samples lie far apart, evaluations do too: that is no gap, and calm takes some of them.
+fn at_step(options: IncidentOptions, step: Duration) -> IncidentOptions {
+    IncidentOptions {
+        gap: options.gap.max(step * 3),
+        calm: options.calm.max(step * 2),
+        flapping: options.flapping.max(step * 3),
+        together: options.together.max(step * 3),
+        ..options
+    }
+}
+
+/// Walks through time from step to step.
 fn correlate(
     graph: &Graph,
     assertions: &[Assertion],

@@ -307,16 +307,28 @@ fn usual_rates(
     rates
 }
 
-/// When a series that had a sample at nearly every step had its last one, if that is long ago.
+/// When a series that had a sample at nearly every step ceased to have any for a while.
 fn silent_since(samples: &[(Timestamp, f64)], window: &Window) -> Option<Timestamp> {
     let past = samples.partition_point(|&(at, _)| at < window.normal_until);
     let (first, _) = samples.first()?;
     let steps = window.normal_until.since(*first).as_secs_f64() / window.step.as_secs_f64();
     // Counts far below 2⁵², so the cast keeps them.
     #[allow(clippy::cast_precision_loss)]
-    let steady = past as f64 >= STEADY_MIN * steps && past >= 5;
-    let seen = samples.partition_point(|&(at, _)| at <= window.to);
-    let (last, _) = samples.get(seen.checked_sub(1)?)?;
-    let gone_for = window.to.since(*last);
-    (steady && gone_for > window.step * SILENT_STEPS).then(|| last.plus(window.step))
+    let is_steady = past as f64 >= STEADY_MIN * steps && past >= 5;
+    let patience = window.step * SILENT_STEPS;
+    let times = samples[past.checked_sub(1)?..]
+        .iter()
+        .map(|&(at, _)| at)
+        .take_while(|&at| at <= window.to);
+    let mut last = None;
+    for at in times.chain([window.to]) {
+        if last.is_some_and(|last| patience < at.since(last)) && is_steady {
+            break;
+        }
+        last = (at != window.to).then_some(at).or(last);
+        if at == window.to {
+            return None;
+        }
+    }
+    last.map(|last| last.plus(window.step))
 }
