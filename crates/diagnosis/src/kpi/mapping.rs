@@ -184,6 +184,18 @@ impl Mapping {
         })
     }
 
+    /// What it is called if nobody says: `request_rate of requests_total`.
+    pub fn made_name(&self) -> String {
+        let sources = self.sources();
+        let metrics = sources.iter().flat_map(|source| &source.metrics);
+        let metrics: Vec<String> = metrics.map(ToString::to_string).collect();
+        let mut name = format!("{} of {}", self.measure.name(), metrics.join(", "));
+        for filter in &self.filters {
+            name.push_str(&format!(" {filter}"));
+        }
+        name
+    }
+
     /// All metrics that it reads, as they are named in it.
     pub fn sources(&self) -> Vec<&Source> {
         match &self.measure {
@@ -210,6 +222,16 @@ impl Mapping {
     }
 }
 
+impl NameFrom {
+    /// The labels that name the entity; none if something else does.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::Labels(names) => names,
+            Self::Metric | Self::Fixed(_) => &[],
+        }
+    }
+}
+
 impl MetricName {
     /// A name in which [`ENTITY_PLACE`] may stand once.
     pub fn new(text: &str) -> Self {
@@ -222,6 +244,14 @@ impl MetricName {
                 prefix: prefix.to_owned(),
                 suffix: Some(suffix.to_owned()),
             },
+        }
+    }
+
+    /// A name in which nothing stands for another.
+    pub fn literal(name: &str) -> Self {
+        Self {
+            prefix: name.to_owned(),
+            suffix: None,
         }
     }
 

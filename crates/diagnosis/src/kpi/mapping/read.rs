@@ -141,20 +141,8 @@ fn read_mapping(reader: &mut Reader, node: &Node) -> Option<Mapping> {
         measure: measure?,
     };
     check_names(reader, &fields, &mapping);
-    let name = name.unwrap_or_else(|| made_name(&mapping, kpi));
+    let name = name.unwrap_or_else(|| mapping.made_name());
     Some(Mapping { name, ..mapping })
-}
-
-/// `request_rate of requests_total`.
-fn made_name(mapping: &Mapping, kpi: &str) -> String {
-    let sources = mapping.sources();
-    let metrics = sources.iter().flat_map(|source| &source.metrics);
-    let metrics: Vec<String> = metrics.map(ToString::to_string).collect();
-    let mut name = format!("{kpi} of {}", metrics.join(", "));
-    for filter in &mapping.filters {
-        name.push_str(&format!(" {filter}"));
-    }
-    name
 }
 
 /// All metrics of a mapping carry the name of the entity, or none does.
