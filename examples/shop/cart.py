@@ -6,9 +6,10 @@ import threading
 
 import urllib3
 from flask import Flask, request
-from pyrometer import Histogram
+from pyrometer import Histogram, outgoing
 from pyrometer.flask import PrometheusMetrics
 
+outgoing.instrument()
 app = Flask("cart")
 PrometheusMetrics(app, group_by="url_rule")
 cart_value = Histogram(

@@ -4,8 +4,10 @@ import os
 
 import urllib3
 from flask import Flask, request
+from pyrometer import outgoing
 from pyrometer.flask import PrometheusMetrics
 
+outgoing.instrument()
 app = Flask("storefront")
 metrics = PrometheusMetrics(app, group_by="url_rule")
 metrics.info("shop_version_info", "The version of the shop.", version="1.0.1")

@@ -3,11 +3,44 @@
 //! A graph is derived, never a second truth: it is built from series (see docs/graph.md) for one
 //! moment and thrown away.
 
-use std::collections::BTreeMap;
+mod address;
+mod built_in;
+mod derive;
+mod doctor;
+mod file;
+mod focus;
+mod kept;
+mod lookup;
+mod note;
+mod question;
+mod report;
+mod rule;
+mod search;
+mod series;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use model::Labels;
+
+pub use address::{Address, Locality};
+pub use built_in::built_in_rules;
+pub use derive::{Answer, Derivation, Limits, derive};
+pub use doctor::{Check, CheckState, DoctorScope, examine};
+pub use file::parse_model_file;
+pub(crate) use file::{RuleContext, read_model};
+pub use focus::{Focus, Part};
+pub use kept::Kept;
+pub use lookup::Lookup;
+pub use note::Note;
+pub use question::{Measure, PackJobs, Question, Role, RuleSource, SourcedRules, questions};
+pub use report::RuleReport;
+pub use rule::{
+    EndRule, EntityQuery, EntityRule, ModelRules, RelationRule, RelationWay, TextChoice,
+};
+pub use search::{Searched, Standing, search};
+pub use series::{FROM_SERIES, GRAPH_METRICS, from_series, to_samples};
 
 /// What an entity is: `service`, `instance`, `route`, `host`, `container`, `pod`, `database`,
 /// `cache`, `queue`, `topic`, `external`, or what a model rule calls it. Lower case.
@@ -32,6 +65,8 @@ pub struct Entity {
     pub key: EntityKey,
     /// `version`, `framework`, `address`, …
     pub properties: BTreeMap<String, String>,
+    /// Properties that are numbers in their base unit and change all the time: `memory_bytes`, …
+    pub measures: BTreeMap<String, f64>,
 }
 
 /// How one entity hangs on another. `from` is the subject: `from` calls `to`.
@@ -70,8 +105,11 @@ pub struct Relation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     entities: Vec<Entity>,
-    ids: BTreeMap<EntityKey, EntityId>,
+    ids: HashMap<EntityKey, EntityId>,
     relations: Vec<Relation>,
+    /// Indices into `relations`: the entity that everybody calls has thousands, so the one
+    /// between two entities is not looked for among them.
+    by_ends: HashMap<(RelationKind, EntityId, EntityId), u32>,
     /// Indices into `relations`, by the entity at either end.
     touching: Vec<Vec<u32>>,
 }
@@ -95,11 +133,27 @@ impl EntityKey {
             scope: Labels::default(),
         }
     }
+
+    #[must_use]
+    pub fn scoped(mut self, scope: Labels) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Without the scope, for a sentence: `route//checkout`.
+    pub fn short(&self) -> String {
+        format!("{}/{}", self.kind.name(), self.name)
+    }
 }
 
+/// `type/name`, and with a scope `type/name{namespace="x"}`.
 impl fmt::Display for EntityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind.name(), self.name)
+        write!(f, "{}/{}", self.kind.name(), self.name)?;
+        if self.scope.is_empty() {
+            return Ok(());
+        }
+        write!(f, "{}", self.scope)
     }
 }
 
@@ -129,6 +183,11 @@ impl RelationKind {
         }
     }
 
+    /// The kind that [`Self::name`] spells.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Whether trouble of `to` becomes trouble of `from`. An instance does not suffer with its
     /// service, the service suffers with its instances: those relations carry it the other way.
     pub fn from_depends_on_to(self) -> bool {
@@ -156,6 +215,7 @@ impl Graph {
         self.entities.push(Entity {
             key,
             properties: BTreeMap::new(),
+            measures: BTreeMap::new(),
         });
         self.touching.push(Vec::new());
         id
@@ -167,6 +227,12 @@ impl Graph {
         }
     }
 
+    pub fn set_measure(&mut self, id: EntityId, name: &str, value: f64) {
+        if let Some(entity) = self.entities.get_mut(id.0 as usize) {
+            entity.measures.insert(name.to_owned(), value);
+        }
+    }
+
     /// Adds a relation, or lets its traffic take the place of what is known of the same one. An
     /// entity has no relation to itself.
     pub fn relate(&mut self, relation: Relation) {
@@ -174,16 +240,14 @@ impl Graph {
         if from == to {
             return;
         }
-        let known = self.touching[from.0 as usize].iter().find(|&&idx| {
-            let known = &self.relations[idx as usize];
-            known.from == from && known.to == to && known.kind == relation.kind
-        });
-        if let Some(&idx) = known {
+        let ends = (relation.kind, from, to);
+        if let Some(&idx) = self.by_ends.get(&ends) {
             self.relations[idx as usize].traffic = relation.traffic;
             return;
         }
         let idx = u32::try_from(self.relations.len()).unwrap_or(u32::MAX);
         self.relations.push(relation);
+        self.by_ends.insert(ends, idx);
         self.touching[from.0 as usize].push(idx);
         self.touching[to.0 as usize].push(idx);
     }
@@ -198,6 +262,11 @@ impl Graph {
 
     pub fn entities(&self) -> impl Iterator<Item = (EntityId, &Entity)> {
         (0..).map(EntityId).zip(&self.entities)
+    }
+
+    pub fn relation(&self, kind: RelationKind, from: EntityId, to: EntityId) -> Option<&Relation> {
+        let idx = self.by_ends.get(&(kind, from, to))?;
+        self.relations.get(*idx as usize)
     }
 
     pub fn relations(&self) -> &[Relation] {

@@ -16,6 +16,7 @@ mod readiness;
 
 use std::collections::BTreeMap;
 
+use crate::graph::{EntityQuery, ModelRules};
 use crate::notify::Inhibition;
 use crate::reader::Problem;
 use crate::rules::RuleGroup;
@@ -49,8 +50,8 @@ pub struct Pack {
     pub variants: Vec<Variant>,
     /// Metrics that a healthy target may lack, with the reason; a rule that waits for one says it.
     pub conditional: Vec<(String, String)>,
-    pub entities: Vec<Entity>,
-    pub relations: Vec<Relation>,
+    /// Which entities and relations its series tell of.
+    pub model: ModelRules,
     pub kpis: Vec<Kpi>,
     pub facts: Vec<Fact>,
     /// Recording rules first.
@@ -114,35 +115,6 @@ pub struct Variant {
     pub first_of: Vec<String>,
     /// If it has none of them: its one label that is not among these.
     pub besides: Vec<String>,
-}
-
-/// A thing that the pack's series tell of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
-    pub kind: String,
-    /// The labels that make it that one.
-    pub id: Vec<String>,
-    pub properties: Vec<(String, Property)>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Property {
-    Const(String),
-    /// The value of a label of a metric.
-    Label {
-        metric: String,
-        label: String,
-    },
-}
-
-/// How entities hang together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Relation {
-    pub from: String,
-    pub to: String,
-    pub kind: String,
-    /// The label, or the way, by which both find each other.
-    pub by: String,
 }
 
 /// A number that matters, one series per job.
@@ -209,10 +181,11 @@ impl Pack {
         file::load(files)
     }
 
-    /// What the pack knows of a service.
-    pub fn service_properties(&self) -> &[(String, Property)] {
-        let service = self.entities.iter().find(|entity| entity.kind == "Service");
-        service.map_or(&[], |entity| &entity.properties)
+    /// What the pack tells of each service that it fits, besides its numbers.
+    pub fn service_queries(&self) -> impl Iterator<Item = &EntityQuery> {
+        let entities = self.model.entities.iter();
+        let services = entities.filter(|entity| entity.kind.name() == "service");
+        services.flat_map(|entity| entity.defined_by.iter().chain(&entity.enriched_by))
     }
 
     pub fn kpi(&self, name: &str) -> Option<&Kpi> {

@@ -3,6 +3,7 @@
 mod alertmanager;
 mod answer;
 mod dashboards;
+mod graph;
 mod notifications;
 mod packs;
 mod params;
@@ -70,6 +71,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(services::router())
         .merge(notifications::router())
         .merge(packs::router())
+        .merge(graph::router())
         .merge(dashboards::router())
         .fallback(unknown);
     Router::new()

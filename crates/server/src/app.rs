@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::judge::{Judge, PackSources};
 use crate::notify::Notifier;
 use crate::query::QueryEngine;
+use crate::relate::Relator;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::Targets;
 
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) targets: Arc<Targets>,
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
+    pub(crate) relator: Relator,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
@@ -45,6 +47,8 @@ pub(crate) struct Settings {
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
     pub(crate) pack_sources: PackSources,
+    /// Model rules of the user.
+    pub(crate) model_files: Vec<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -75,6 +79,7 @@ impl App {
             store,
             targets,
             judge: Judge::new(),
+            relator: Relator::default(),
             notifier: Arc::new(notifier),
             clock,
             metrics,

@@ -6,6 +6,7 @@ mod backtest;
 mod check;
 mod client;
 mod dashboards;
+mod doctor;
 mod export;
 mod notify;
 mod query;
@@ -81,6 +82,8 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     /// Tell the incidents of recorded history, with ranked suspects.
     Replay(replay::ReplayArgs),
+    /// Tell what is missing in the graph of a running server, and why.
+    Doctor(DoctorArgs),
     /// List what a running server scrapes.
     Targets(TargetsArgs),
     /// Print the version.
@@ -138,6 +141,10 @@ pub(crate) struct UpArgs {
     /// A file that tunes thresholds of packs and switches alerts off; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) overrides: Option<PathBuf>,
+    /// A file with rules of your own for entities and relations of the graph; may stand several
+    /// times; read anew on a reload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Vec<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -178,6 +185,11 @@ enum CheckWhat {
     },
     /// Check rule files.
     Rules {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files with model rules: entities and relations of the graph.
+    Model {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -270,6 +282,15 @@ struct TargetsArgs {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// Show hints and what is well, too.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 /// Which server to ask and how to print.
 #[derive(Debug, Args)]
 struct ServerArgs {
@@ -326,6 +347,9 @@ pub(crate) fn run() -> ExitCode {
             what: CheckWhat::Packs { folders, overrides },
         } => check::packs(folders, overrides),
         Command::Check {
+            what: CheckWhat::Model { files },
+        } => check::models(&files),
+        Command::Check {
             what: CheckWhat::Dashboards { files },
         } => dashboards::check(&files),
         Command::Export {
@@ -358,6 +382,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Backtest(args) => backtest::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Doctor(args) => doctor::run(&args.server, args.all),
         Command::Targets(args) => targets::run(&args.server),
         Command::Version => {
             style::print(&format!("pyrometer {}\n", env!("CARGO_PKG_VERSION")));

@@ -16,6 +16,7 @@ mod metadata;
 mod notify;
 mod query;
 mod relabel;
+mod relate;
 mod scrape;
 mod self_metrics;
 mod targets;

@@ -1,5 +1,6 @@
 //! What the server counts of itself, shown at `/metrics`.
 
+mod graph;
 mod notify;
 mod rules;
 
@@ -31,6 +32,7 @@ pub(crate) struct SelfMetrics {
     scrape_seconds: Histogram,
     query_seconds: Histogram,
     rule_seconds: Histogram,
+    graph: graph::GraphMetrics,
     /// 1 or 0; 1 also where there is no file.
     config_good: AtomicI64,
     config_read_ms: AtomicI64,
@@ -88,6 +90,11 @@ impl SelfMetrics {
         self.rule_seconds.observe(duration);
     }
 
+    /// A graph was derived.
+    pub(crate) fn related(&self, entities: usize, relations: usize, took: Duration) {
+        self.graph.derived(entities, relations, took);
+    }
+
     pub(crate) fn config_read(&self, good: bool, now: Timestamp) {
         self.config_good.store(i64::from(good), Ordering::Relaxed);
         if good {
@@ -133,6 +140,7 @@ impl SelfMetrics {
             "How long the evaluation of a rule took.",
             &self.rule_seconds,
         );
+        self.graph.render(&mut page);
         notify::render_notify(&mut page, &gauges.notify);
         render_process(&mut page, gauges.started);
         page.text

@@ -35,6 +35,7 @@ use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::judge::{Judge, PackSources};
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
+use crate::relate::Relator;
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };
@@ -163,13 +164,8 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     ));
     send(&events, Event::Listening { address }).await;
     let runtime_dirs = paths::runtime_dirs(&args.runtime_dir);
-    send(
-        &events,
-        Event::Looking {
-            dirs: runtime_dirs.clone(),
-        },
-    )
-    .await;
+    let dirs = runtime_dirs.clone();
+    send(&events, Event::Looking { dirs }).await;
 
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -187,6 +183,11 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let postable = app.judge.listen();
     tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
+    tasks.spawn(Relator::run(
+        Arc::clone(&app),
+        paths::hostname(),
+        cancel.clone(),
+    ));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -360,6 +361,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             folders: args.packs.clone(),
             overrides: args.overrides.clone(),
         },
+        model_files: args.model.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -406,10 +408,7 @@ fn pools(
         }),
         targets: Arc::clone(&app.targets),
         runtime_dirs,
-        hostname: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        hostname: paths::hostname(),
         sightings,
         config: app.config(),
         announced_job: Arc::new(JobConfig::for_announced(args.scrape_interval)),
@@ -447,6 +446,7 @@ async fn reload_loop(
                 app.set_config(Arc::clone(&config));
                 drop(configs.send(config).await);
                 app.judge.reload();
+                app.relator.reload();
                 Ok(())
             }
             Err(error) => {

@@ -32,6 +32,7 @@ _LIBRARIES = {
     "httpx": "httpx",
     "redis": "redis",
     "sqlalchemy": "sqlalchemy",
+    "sqlite3": "sqlite3",
     "psycopg": "psycopg",
     "psycopg2": "psycopg2",
     "aiohttp": "aiohttp",

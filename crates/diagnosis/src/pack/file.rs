@@ -1,13 +1,11 @@
 //! The files of a pack to a [`Pack`].
 
 mod dashboard;
-mod entities;
 mod rules;
 
 use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
-use self::entities::{read_entities, read_relations};
 use self::rules::{check_alerts, check_records};
 use super::inhibit::parse_inhibit_file;
 use super::parameter::ParameterValues;
@@ -15,6 +13,7 @@ use super::{
     Detect, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem, Parameter, QueryText,
     Unit, Variant, Verified,
 };
+use crate::graph::{RuleContext, read_model};
 use crate::places;
 use crate::reader::{Fields, Mistake, Problem, Reader, read_document};
 use crate::rules::{RuleGroup, parse_rule_file_with};
@@ -163,7 +162,8 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         .collect();
     let kpis = read_kpis(reader, &fields, &names);
     let parameters = read_parameters(reader, &fields);
-    let entities = read_entities(reader, &fields);
+    let context = RuleContext { variants: &names };
+    let model = read_model(reader, &fields, context);
     let defined = Defined {
         kpis: &kpis,
         variants: &names,
@@ -184,10 +184,7 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
     let (tier, verified) = (read_tier(reader, &fields), read_verified(reader, &fields));
     reader.required(&fields, "provenance");
     let provenance = reader.texts(&fields, "provenance");
-    let (relations, facts) = (
-        read_relations(reader, &fields),
-        read_facts(reader, &fields, &names),
-    );
+    let facts = read_facts(reader, &fields, &names);
     Some(Pack {
         id: folder.to_owned(),
         title: title?,
@@ -200,8 +197,7 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         detect: detect?,
         variants,
         conditional,
-        relations,
-        entities,
+        model,
         facts,
         kpis,
         dashboards,

@@ -7,6 +7,7 @@
 )]
 
 mod fixture;
+mod graph;
 mod library;
 mod mutants;
 mod packs;

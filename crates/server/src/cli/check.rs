@@ -7,6 +7,7 @@ use super::style::{Style, clean, complain, counted, print};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
 use crate::judge::{PackSources, from_folder, load_packs};
 use crate::notify::{NotifyConfig, NotifyConfigError};
+use crate::relate::{ModelProblem, read_model_file};
 use crate::scrape::error_chain;
 
 /// Failed is a file with problems, unreadable one that could not be looked at.
@@ -33,6 +34,35 @@ pub(super) fn configs(files: &[PathBuf], strict: bool) -> ExitCode {
 
 pub(super) fn rules(files: &[PathBuf]) -> ExitCode {
     worst(files.iter().map(|path| rule_file(path)))
+}
+
+pub(super) fn models(files: &[PathBuf]) -> ExitCode {
+    worst(files.iter().map(|path| model_file(path)))
+}
+
+fn model_file(path: &Path) -> Verdict {
+    let problems = match read_model_file(path) {
+        Ok(rules) => {
+            print(&format!(
+                "{} {}: {} of entities, {} of relations\n",
+                Style::of_stdout().good("ok"),
+                path.display(),
+                counted(rules.entities.len(), "rule"),
+                counted(rules.relations.len(), "rule"),
+            ));
+            return Verdict::Good;
+        }
+        Err(problems) => problems,
+    };
+    if let [ModelProblem::Io { .. }] = problems.as_slice() {
+        complain(&error_chain(&problems[0]));
+        return Verdict::Unreadable;
+    }
+    tell_failed(path, problems.len());
+    for problem in problems {
+        print(&format!("  {}\n", clean(&problem.to_string())));
+    }
+    Verdict::Failed
 }
 
 pub(super) fn notifications(files: &[PathBuf], strict: bool) -> ExitCode {

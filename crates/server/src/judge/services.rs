@@ -9,7 +9,7 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use diagnosis::pack::{Detection, Layer, Pack, Property, QueryScope, Unit};
+use diagnosis::pack::{Detection, Layer, Pack, QueryScope, Unit};
 use diagnosis::rules::Alert;
 use model::{METRIC_NAME, Matcher, Timestamp};
 use promql::{EvalOptions, Limits, Range};
@@ -244,13 +244,10 @@ pub(crate) fn packs_of<'a>(scope: &ServiceScope<'a>, job: &str) -> Vec<(&'a Pack
 }
 
 fn constant_property(found: &[(&Pack, &Detection)], name: &str) -> Option<String> {
-    let properties = found.iter().flat_map(|(pack, _)| pack.service_properties());
-    properties
-        .into_iter()
-        .find_map(|(property, value)| match value {
-            Property::Const(value) if property == name => Some(value.clone()),
-            Property::Const(_) | Property::Label { .. } => None,
-        })
+    let queries = found.iter().flat_map(|(pack, _)| pack.service_queries());
+    let mut literals = queries.flat_map(|query| &query.literals);
+    let found = literals.find(|(property, _)| property == name);
+    found.map(|(_, value)| value.clone())
 }
 
 /// Since when no instance of a service has answered, as far as the last hour tells.

@@ -37,3 +37,9 @@ pub(super) fn make_private(dir: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(dir)
 }
+
+/// As the machine calls itself.
+pub(super) fn hostname() -> String {
+    let names = rustix::system::uname();
+    names.nodename().to_string_lossy().into_owned()
+}

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use diagnosis::pack::{Detection, Pack, Property, QueryText, Unit};
+use diagnosis::graph::EntityQuery;
+use diagnosis::pack::{Detection, Pack, QueryText, Unit};
 use model::{Labels, Timestamp};
 use promql::{Expr, Range, Value, eval_instant, eval_range};
 use tracing::debug;
@@ -94,39 +95,33 @@ impl Numbers {
                 }
             }
         }
-        for (name, property) in pack.service_properties() {
-            if let Property::Label { metric, label } = property {
-                self.add_property(scope, sel, name, metric, label);
-            }
+        for query in pack.service_queries().filter(|q| !q.properties.is_empty()) {
+            self.add_properties(scope, sel, query);
         }
     }
 
-    fn add_property(
-        &mut self,
-        scope: &ServiceScope<'_>,
-        sel: &str,
-        name: &str,
-        metric: &str,
-        label: &str,
-    ) {
-        let Ok(expr) = promql::parse(&format!("count by (job, {label}) ({metric}{{{sel}}})"))
-        else {
+    fn add_properties(&mut self, scope: &ServiceScope<'_>, sel: &str, query: &EntityQuery) {
+        let Some(expr) = filled(scope, &query.query, sel) else {
             return;
         };
-        // Two values at once are a deploy under way: both are told.
-        let mut found: ByJob<BTreeSet<String>> = HashMap::new();
-        for (labels, _) in now(scope, &expr) {
-            if let Some((job, value)) = labels.get("job").zip(labels.get(label)) {
-                found
-                    .entry(job.to_owned())
-                    .or_default()
-                    .insert(value.to_owned());
+        let rows = now(scope, &expr);
+        for (name, choice) in &query.properties {
+            // Two values at once are a deploy under way: both are told.
+            let mut found: ByJob<BTreeSet<String>> = HashMap::new();
+            for (labels, _) in &rows {
+                let value = choice.of(|label| labels.get(label));
+                if let Some((job, value)) = labels.get("job").zip(value) {
+                    found
+                        .entry(job.to_owned())
+                        .or_default()
+                        .insert(value.to_owned());
+                }
             }
-        }
-        let properties = self.properties.entry(name.to_owned()).or_default();
-        for (job, values) in found {
-            let values: Vec<String> = values.into_iter().collect();
-            properties.entry(job).or_insert_with(|| values.join(", "));
+            let properties = self.properties.entry(name.clone()).or_default();
+            for (job, values) in found {
+                let values: Vec<String> = values.into_iter().collect();
+                properties.entry(job).or_insert_with(|| values.join(", "));
+            }
         }
     }
 }
