@@ -8,6 +8,7 @@ pub mod backtest;
 pub mod graph;
 pub mod kpi;
 pub mod notify;
+pub mod objective;
 pub mod pack;
 mod places;
 mod reader;
