@@ -9,6 +9,7 @@ pub mod graph;
 pub mod incident;
 pub mod kpi;
 pub mod notify;
+pub mod objective;
 pub mod pack;
 mod places;
 mod reader;

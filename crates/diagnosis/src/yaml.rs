@@ -67,15 +67,20 @@ pub const NODES_MAX: usize = 1_000_000;
 /// The first place that is no YAML, a second document, a key that stands twice, or more than
 /// `nodes_max` values.
 pub fn parse(text: &str, nodes_max: usize) -> Result<Node, InvalidYaml> {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    let mut reader = TreeReader {
-        events: Parser::new_from_str_with_options(text, options),
-        anchors: HashMap::new(),
-        nodes_left: nodes_max,
-        line: 1,
-    };
-    reader.document()
+    TreeReader::new(text, nodes_max).document()
+}
+
+/// Reads all documents; after the first place that is no YAML none follows.
+pub fn parse_all(text: &str, nodes_max: usize) -> (Vec<Node>, Option<InvalidYaml>) {
+    let mut reader = TreeReader::new(text, nodes_max);
+    let mut documents = Vec::new();
+    loop {
+        match reader.next_document() {
+            Ok(Some(node)) => documents.push(node),
+            Ok(None) => return (documents, None),
+            Err(error) => return (documents, Some(error)),
+        }
+    }
 }
 
 impl Node {
@@ -104,6 +109,32 @@ struct TreeReader<'a> {
 }
 
 impl<'a> TreeReader<'a> {
+    fn new(text: &'a str, nodes_max: usize) -> Self {
+        let mut options = Options::default();
+        options.set_emit_comments(false);
+        Self {
+            events: Parser::new_from_str_with_options(text, options),
+            anchors: HashMap::new(),
+            nodes_left: nodes_max,
+            line: 1,
+        }
+    }
+
+    /// `None` at the end; an empty document is [`Value::Null`].
+    fn next_document(&mut self) -> Result<Option<Node>, InvalidYaml> {
+        loop {
+            match self.next()? {
+                Event::StreamEnd => return Ok(None),
+                Event::DocumentStart(..) => {
+                    // An anchor does not outlive its document.
+                    self.anchors.clear();
+                }
+                Event::StreamStart | Event::DocumentEnd => {}
+                event => return self.node(event).map(Some),
+            }
+        }
+    }
+
     fn document(&mut self) -> Result<Node, InvalidYaml> {
         loop {
             match self.next()? {

@@ -2,6 +2,7 @@
 
 mod needs;
 mod print;
+mod shape;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 use model::{METRIC_NAME, Matcher, Timestamp};
 
 use crate::functions::Function;
+
+pub use shape::Reading;
 
 /// A parsed and checked expression.
 ///

@@ -26,7 +26,7 @@ mod options;
 mod parse;
 mod value;
 
-pub use ast::{Expr, SelectorRef, ValueType};
+pub use ast::{Expr, Reading, SelectorRef, ValueType};
 pub use error::{EvalError, Fault, ParseError};
 pub use eval::{Range, eval_instant, eval_range};
 pub use note::{Note, Severity};

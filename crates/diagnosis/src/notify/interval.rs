@@ -43,6 +43,10 @@ impl Zone {
             )
         })
     }
+
+    pub(crate) fn time_zone(&self) -> &TimeZone {
+        &self.0
+    }
 }
 
 /// Why a text is no part of an interval.
