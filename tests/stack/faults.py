@@ -179,6 +179,8 @@ def alerts(*pairs: str) -> frozenset[Alert]:
 BEHIND_NGINX = alerts(
     "HaproxyServerDown/haproxy", "HaproxyBackendErrors/haproxy", "HaproxyConnectErrors/haproxy"
 )
+# Its exporter may wait for it longer than a scrape lasts.
+NGINX_EXPORTER_WAITS = alerts("ServiceAllInstancesDown/nginx")
 
 FAULTS = [
     Fault("postgres-stops", stopped("postgres"), alerts("PostgresDown/postgres", "ProbeFailed/probe-tcp")),
@@ -209,7 +211,7 @@ FAULTS = [
         "nginx-hangs",
         slow_listener,
         alerts("NginxDown/nginx", "HaproxyBackendDown/haproxy", "ProbeFailed/probe-http_2xx"),
-        besides=BEHIND_NGINX,
+        besides=BEHIND_NGINX | NGINX_EXPORTER_WAITS,
     ),
     Fault(
         "haproxy-stops",

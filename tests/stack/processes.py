@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_LIMIT_S = 90.0
+START_LIMIT_S = 180.0
 
 
 def free_port() -> int:
