@@ -4,6 +4,7 @@ mod alertmanager;
 mod answer;
 mod dashboards;
 mod notifications;
+mod objectives;
 mod packs;
 mod params;
 mod query;
@@ -71,6 +72,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(notifications::router())
         .merge(packs::router())
         .merge(dashboards::router())
+        .merge(objectives::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

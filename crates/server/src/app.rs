@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::judge::{Judge, PackSources};
 use crate::notify::Notifier;
+use crate::objectives::Objectives;
 use crate::query::QueryEngine;
 use crate::self_metrics::SelfMetrics;
 use crate::targets::Targets;
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) objectives: Objectives,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
     pub(crate) settings: Settings,
@@ -45,6 +47,8 @@ pub(crate) struct Settings {
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
     pub(crate) pack_sources: PackSources,
+    /// Files and folders with objectives that only their files change.
+    pub(crate) objective_files: Vec<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -76,6 +80,7 @@ impl App {
             targets,
             judge: Judge::new(),
             notifier: Arc::new(notifier),
+            objectives: Objectives::new(&settings.data_dir, settings.objective_files.clone()),
             clock,
             metrics,
             settings,

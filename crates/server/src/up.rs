@@ -35,6 +35,7 @@ use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::judge::{Judge, PackSources};
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
+use crate::objectives::Objectives;
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };
@@ -187,6 +188,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let postable = app.judge.listen();
     tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
+    tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -360,6 +362,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             folders: args.packs.clone(),
             overrides: args.overrides.clone(),
         },
+        objective_files: args.objectives.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -369,6 +372,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
             ("notifications", path(args.notifications.as_ref())),
+            ("objectives", path(args.objectives.first())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
@@ -447,6 +451,7 @@ async fn reload_loop(
                 app.set_config(Arc::clone(&config));
                 drop(configs.send(config).await);
                 app.judge.reload();
+                app.objectives.reload();
                 Ok(())
             }
             Err(error) => {
