@@ -29,6 +29,8 @@ use crate::judge::LoadedGroup;
 use crate::notify::zone;
 use crate::scrape::error_chain;
 
+#[cfg(test)]
+pub(crate) use self::backfill::fill;
 pub(crate) use self::measured::{Measured, NoMeasure, measured};
 pub(crate) use self::past::ledger;
 use self::shelf::Shelf;

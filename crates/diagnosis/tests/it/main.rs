@@ -9,6 +9,7 @@
 mod fixture;
 mod library;
 mod mutants;
+mod objectives;
 mod packs;
 mod promtool;
 mod researched;

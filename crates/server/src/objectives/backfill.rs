@@ -68,7 +68,7 @@ fn one(app: &App, held: &Held, cancel: &CancellationToken) {
 }
 
 /// Records the minutes from `start` to `end`; how many had something to record.
-pub(super) fn fill(
+pub(crate) fn fill(
     store: &Store,
     snapshot: &Snapshot,
     objective: &Objective,
