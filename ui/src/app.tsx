@@ -11,6 +11,8 @@ import {
   LazyImportedPage,
   LazyLibraryPage,
   LazyNotificationsPage,
+  LazyObjectivePage,
+  LazyObjectivesPage,
   LazyPackPage,
   LazyRulesPage,
   LazyServicePage,
@@ -87,6 +89,7 @@ const PAGES: Record<string, ComponentType> = {
   '/dashboards': LazyDashboardsPage,
   '/graph': LazyExpressionPage,
   '/library': LazyLibraryPage,
+  '/objectives': LazyObjectivesPage,
   '/targets': TargetsPage,
 };
 
@@ -94,7 +97,7 @@ function Page({ path }: { path: string }) {
   const at = path.replace(/\/$/, '');
   const Known = Object.hasOwn(PAGES, at) ? PAGES[at] : undefined;
   if (Known !== undefined) return <Known />;
-  const [, kind, id = ''] = /^\/(services|library|dashboards)\/(.+)$/.exec(at) ?? [];
+  const [, kind, id = ''] = /^\/(services|library|dashboards|objectives)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':
@@ -102,6 +105,9 @@ function Page({ path }: { path: string }) {
       break;
     case 'library':
       if (!id.includes('/')) return <LazyPackPage key={name} id={name} />;
+      break;
+    case 'objectives':
+      if (!id.includes('/')) return <LazyObjectivePage key={name} id={name} />;
       break;
     case 'dashboards':
       // A pack's dashboard has the pack's name before it.
@@ -129,6 +135,7 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
     { keys: 'g r', does: 'Go to Rules', run: to('/alerts/rules') },
     { keys: 'g s', does: 'Go to Silences', run: to('/alerts/silences') },
     { keys: 'g d', does: 'Go to Dashboards', run: to('/dashboards') },
+    { keys: 'g o', does: 'Go to Objectives', run: to('/objectives') },
     { keys: 'g l', does: 'Go to Library', run: to('/library') },
     { keys: 'g t', does: 'Go to Targets', run: to('/targets') },
     {

@@ -18,6 +18,7 @@ import { useQuery } from './state/useQuery';
 const PAGES: RailLink[] = [
   { path: '/', name: 'Home', icon: 'home' },
   { path: '/alerts', name: 'Alerts', icon: 'alerts' },
+  { path: '/objectives', name: 'Objectives', icon: 'objectives' },
   { path: '/dashboards', name: 'Dashboards', icon: 'chart' },
   { path: '/targets', name: 'Targets', icon: 'targets' },
   { path: '/library', name: 'Library', icon: 'library' },

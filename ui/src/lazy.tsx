@@ -45,6 +45,13 @@ export const LazyExpressionPage = lazyPage(
   async () => (await import('./pages/expression/ExpressionPage')).ExpressionPage,
 );
 
+export const LazyObjectivesPage = lazyPage(
+  async () => (await import('./pages/objectives/ObjectivesPage')).ObjectivesPage,
+);
+export const LazyObjectivePage = lazyPage<{ id: string }>(
+  async () => (await import('./pages/objectives/ObjectivePage')).ObjectivePage,
+);
+
 /** Fetches what is opened most, once the first page has had its time. */
 export function prefetchPages(): () => void {
   const timer = setTimeout(() => {

@@ -5,6 +5,7 @@ mod answer;
 mod dashboards;
 mod graph;
 mod notifications;
+mod objectives;
 mod packs;
 mod params;
 mod query;
@@ -73,6 +74,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(packs::router())
         .merge(graph::router())
         .merge(dashboards::router())
+        .merge(objectives::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

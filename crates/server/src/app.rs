@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::judge::{Judge, PackSources};
 use crate::notify::Notifier;
+use crate::objectives::Objectives;
 use crate::query::QueryEngine;
 use crate::relate::Relator;
 use crate::self_metrics::SelfMetrics;
@@ -26,6 +27,7 @@ pub(crate) struct App {
     pub(crate) judge: Judge,
     pub(crate) relator: Relator,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) objectives: Objectives,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
     pub(crate) settings: Settings,
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) pack_sources: PackSources,
     /// Model rules of the user.
     pub(crate) model_files: Vec<PathBuf>,
+    /// Files and folders with objectives that only their files change.
+    pub(crate) objective_files: Vec<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -81,6 +85,7 @@ impl App {
             judge: Judge::new(),
             relator: Relator::default(),
             notifier: Arc::new(notifier),
+            objectives: Objectives::new(&settings.data_dir, settings.objective_files.clone()),
             clock,
             metrics,
             settings,

@@ -12,6 +12,7 @@ mod notify;
 mod query;
 mod replay;
 mod run;
+mod slo;
 mod style;
 mod targets;
 mod test;
@@ -77,6 +78,11 @@ enum Command {
     Notify {
         #[command(subcommand)]
         what: NotifyWhat,
+    },
+    /// Objectives of a running server.
+    Slo {
+        #[command(subcommand)]
+        what: SloWhat,
     },
     /// Tell what alerting rules would have done over stored history.
     Backtest(backtest::BacktestArgs),
@@ -145,6 +151,10 @@ pub(crate) struct UpArgs {
     /// times; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Vec<PathBuf>,
+    /// OpenSLO files, or folders of them, with objectives that only their files change; may stand
+    /// several times; read anew on a reload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objectives: Vec<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -198,6 +208,11 @@ enum CheckWhat {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Check OpenSLO files, or folders of them.
+    Slo {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Check folders with packs, and a file with overrides of them and of ours.
     Packs {
         #[arg(value_name = "FOLDER", required_unless_present = "overrides")]
@@ -217,6 +232,44 @@ enum ExportWhat {
         /// Only this pack; may stand several times.
         #[arg(long, value_name = "ID")]
         pack: Vec<String>,
+    },
+    /// The rules of objectives for Prometheus, and inhibitions for Alertmanager.
+    Objectives {
+        /// Where to; made when it is missing, files of the same names are replaced.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// OpenSLO files, or folders of them.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// How often the services are scraped: a minute's events need four scrapes.
+        #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+        scrape_interval: Duration,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SloWhat {
+    /// List objectives and how they stand; 1 when one is missed or burns fast.
+    List {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Give OpenSLO files, or folders of them, to the server.
+    Import {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Put them in the place of those of the same names.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Print them as OpenSLO documents.
+    Export {
+        /// Only this one.
+        id: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
     },
 }
 
@@ -352,9 +405,21 @@ pub(crate) fn run() -> ExitCode {
         Command::Check {
             what: CheckWhat::Dashboards { files },
         } => dashboards::check(&files),
+        Command::Check {
+            what: CheckWhat::Slo { files },
+        } => slo::check(&files),
+        Command::Slo { what } => slo::run(&what),
         Command::Export {
             what: ExportWhat::Packs { folder, pack },
         } => export::packs(&folder, &pack),
+        Command::Export {
+            what:
+                ExportWhat::Objectives {
+                    folder,
+                    files,
+                    scrape_interval,
+                },
+        } => slo::export_rules(&folder, &files, scrape_interval),
         Command::Import { files, server } => dashboards::import(&server, &files),
         Command::Test {
             what: TestWhat::Rules { files, run, junit },

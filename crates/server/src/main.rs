@@ -2,7 +2,7 @@
 //!
 //! The only crate with tokio, HTTP and a clock. Reading order: what is typed ([`cli`]), what runs
 //! ([`up`]), what is shared ([`app`]); then the way of the data: [`config`], [`discovery`],
-//! [`scrape`], [`query`], [`judge`], [`notify`], [`api`], [`ui`].
+//! [`scrape`], [`query`], [`judge`], [`notify`], [`objectives`], [`api`], [`ui`].
 
 mod api;
 mod app;
@@ -14,6 +14,7 @@ mod exchange;
 mod judge;
 mod metadata;
 mod notify;
+mod objectives;
 mod query;
 mod relabel;
 mod relate;

@@ -36,6 +36,7 @@ use crate::discovery::holder_of_port;
 use crate::judge::{Judge, PackSources};
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
 use crate::relate::Relator;
+use crate::objectives::Objectives;
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };
@@ -188,6 +189,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
         paths::hostname(),
         cancel.clone(),
     ));
+    tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -362,6 +364,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             overrides: args.overrides.clone(),
         },
         model_files: args.model.clone(),
+        objective_files: args.objectives.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -371,6 +374,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
             ("notifications", path(args.notifications.as_ref())),
+            ("objectives", path(args.objectives.first())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
@@ -447,6 +451,7 @@ async fn reload_loop(
                 drop(configs.send(config).await);
                 app.judge.reload();
                 app.relator.reload();
+                app.objectives.reload();
                 Ok(())
             }
             Err(error) => {

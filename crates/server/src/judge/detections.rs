@@ -121,6 +121,11 @@ impl Detections {
         self.jobs.get(job).map_or(&[], Vec::as_slice)
     }
 
+    /// Every job that has series.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &str> {
+        self.jobs.keys().map(String::as_str)
+    }
+
     /// The jobs that a pack fits.
     pub(crate) fn jobs_with(&self, pack: &str) -> Vec<&str> {
         let fits = |found: &[Detection]| found.iter().any(|detection| detection.pack == pack);
