@@ -6,9 +6,15 @@ import {
   LazyAlertsPage,
   LazyDashboardPage,
   LazyDashboardsPage,
+  LazyEntityPage,
   LazyExpressionPage,
+  LazyGraphPage,
+  LazyHelpDialog,
   LazyHistoryPage,
   LazyImportedPage,
+  LazyIncidentPage,
+  LazyIncidentsPage,
+  LazyInsightsPage,
   LazyLibraryPage,
   LazyNotificationsPage,
   LazyObjectivePage,
@@ -17,16 +23,16 @@ import {
   LazyRulesPage,
   LazyServicePage,
   LazySilencesPage,
+  LazyTargetsPage,
   prefetchPages,
 } from './lazy';
 import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
-import { TargetsPage } from './pages/targets/TargetsPage';
-import { HelpDialog } from './parts/HelpDialog';
-import { pickerOpen, RangePicker, stepRange } from './parts/RangePicker';
+import { pickerOpen } from './parts/pickerOpen';
+import { RangePicker, stepRange } from './parts/RangePicker';
 import { refreshNow } from './state/clock';
 import { listenKeys, moveRow, type Shortcut } from './state/keys';
-import { hrefTo, navigate, path } from './state/url';
+import { hrefTo, navigate, params, path } from './state/url';
 
 /** The frame around every page: rail, bar, banner, keyboard. */
 export function App() {
@@ -67,7 +73,7 @@ export function App() {
         </main>
       </div>
       {help.value && (
-        <HelpDialog
+        <LazyHelpDialog
           shortcuts={shortcuts}
           onClose={() => {
             help.value = false;
@@ -87,22 +93,40 @@ const PAGES: Record<string, ComponentType> = {
   '/alerts/silences': LazySilencesPage,
   '/alerts/notifications': LazyNotificationsPage,
   '/dashboards': LazyDashboardsPage,
-  '/graph': LazyExpressionPage,
+  '/graph': GraphOrExpression,
+  '/incidents': LazyIncidentsPage,
+  '/insights': LazyInsightsPage,
   '/library': LazyLibraryPage,
   '/objectives': LazyObjectivesPage,
   '/targets': TargetsPage,
+  '/targets': LazyTargetsPage,
 };
+
+/** Prometheus's links to expressions have the graph's address: an expression tells them apart. */
+function GraphOrExpression() {
+  return params.value.has('g0.expr') ? <LazyExpressionPage /> : <LazyGraphPage />;
+}
 
 function Page({ path }: { path: string }) {
   const at = path.replace(/\/$/, '');
   const Known = Object.hasOwn(PAGES, at) ? PAGES[at] : undefined;
   if (Known !== undefined) return <Known />;
   const [, kind, id = ''] = /^\/(services|library|dashboards|objectives)\/(.+)$/.exec(at) ?? [];
+  const [, kind, id = ''] =
+    /^\/(services|library|dashboards|incidents|entities)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':
       if (!id.includes('/')) return <LazyServicePage key={name} name={name} />;
       break;
+    case 'incidents':
+      if (!id.includes('/')) return <LazyIncidentPage key={name} id={name} />;
+      break;
+    case 'entities': {
+      const [type = '', entity = '', ...rest] = id.split('/').map(decoded);
+      if (entity !== '' && rest.length === 0) return <LazyEntityPage type={type} name={entity} />;
+      break;
+    }
     case 'library':
       if (!id.includes('/')) return <LazyPackPage key={name} id={name} />;
       break;
@@ -131,6 +155,9 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
   return [
     { keys: '/', does: 'Search', run: () => document.getElementById('search')?.focus() },
     { keys: 'g h', does: 'Go to Home', run: to('/') },
+    { keys: 'g i', does: 'Go to Incidents', run: to('/incidents') },
+    { keys: 'g n', does: 'Go to Insights', run: to('/insights') },
+    { keys: 'g g', does: 'Go to Graph', run: to('/graph') },
     { keys: 'g a', does: 'Go to Alerts', run: to('/alerts') },
     { keys: 'g r', does: 'Go to Rules', run: to('/alerts/rules') },
     { keys: 'g s', does: 'Go to Silences', run: to('/alerts/silences') },
@@ -151,7 +178,7 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
     { keys: 'k', does: 'Previous row', run: () => moveRow(-1) },
     { keys: 'Enter', does: 'Open the row', run: (event) => openFocused(event) },
     { keys: 's', does: 'Silence the alert in focus', run: () => silenceFocused() },
-    { keys: 'v', does: 'Charts as tables, and back', run: () => toggleTables() },
+    { keys: 'v', does: 'Pictures as tables, and back', run: () => toggleTables() },
     { keys: 'r', does: 'Refresh now', run: refreshNow },
     { keys: '?', does: 'This help', run: showHelp },
   ];
