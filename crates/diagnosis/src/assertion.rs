@@ -1,5 +1,11 @@
 //! Assertions: what is not as it should be with one entity, as a signal. Nobody is paged by one.
 
+mod band;
+mod traffic;
+
+pub use band::{Abstention, Band, BandOptions, Expectation, Model, Noise, Outside, Side};
+pub use traffic::{Silence, TrafficWatch};
+
 use model::Timestamp;
 
 use crate::graph::EntityKey;
