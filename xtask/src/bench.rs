@@ -25,8 +25,14 @@ pub(crate) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
             python_script(ctx, name)
         }
         Some("store") => store::run(ctx, args),
-        Some(other) => bail!("there is no bench {other:?}; there are client, http and store"),
-        None => bail!("which bench? client, http or store"),
+        Some("bands") => {
+            args.finish()?;
+            bands(ctx)
+        }
+        Some(other) => {
+            bail!("there is no bench {other:?}; there are bands, client, http and store")
+        }
+        None => bail!("which bench? bands, client, http or store"),
     }
 }
 
@@ -43,6 +49,19 @@ fn python_script(ctx: &Context, name: &str) -> anyhow::Result<()> {
     let status = command.status().context("start python")?;
     if !status.success() {
         bail!("benches/bench_{name}.py: {status}");
+    }
+    Ok(())
+}
+
+/// Bands and other ways to find the unusual: `crates/diagnosis/examples/bench_bands`.
+fn bands(ctx: &Context) -> anyhow::Result<()> {
+    println!("▸ bench bands");
+    let mut command = ctx.cargo();
+    command.args(["run", "--release", "-q", "-p", "diagnosis"]);
+    command.args(["--example", "bench_bands"]);
+    let status = command.status().context("start the example")?;
+    if !status.success() {
+        bail!("bench_bands: {status}");
     }
     Ok(())
 }

@@ -1,5 +1,28 @@
 //! Assertions: what is not as it should be with one entity, as a signal. Nobody is paged by one.
 
+mod band;
+mod burn;
+mod changes;
+mod condition;
+mod engine;
+mod forecast;
+mod limits;
+mod onset;
+mod options;
+mod past;
+mod traffic;
+mod watch;
+mod words;
+
+pub use band::{Abstention, Band, BandOptions, Expectation, Model, Noise, Outside, Side};
+pub use changes::{Change, ChangeKind, Fact, FactValue};
+pub use engine::{
+    AssertionTransition, Assertions, EntityAlert, KPIS_MAX, ReportPoint, TransitionKind,
+};
+pub use limits::{Limits, NAMES, THRESHOLDS_MAX, Thresholds};
+pub use options::AssertionOptions;
+pub use traffic::{Silence, TrafficWatch};
+
 use model::Timestamp;
 
 use crate::graph::EntityKey;
@@ -98,3 +121,6 @@ impl Severity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
