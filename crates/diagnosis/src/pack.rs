@@ -16,8 +16,7 @@ mod readiness;
 
 use std::collections::BTreeMap;
 
-use crate::graph::{EntityQuery, ModelRules};
-use crate::graph::EntityKind;
+use crate::graph::{EntityKind, EntityQuery, ModelRules};
 use crate::kpi::KpiKind;
 use crate::notify::Inhibition;
 use crate::reader::Problem;
@@ -54,8 +53,6 @@ pub struct Pack {
     pub conditional: Vec<(String, String)>,
     /// Which entities and relations its series tell of.
     pub model: ModelRules,
-    pub entities: Vec<Entity>,
-    pub relations: Vec<Relation>,
     /// Of services, one number a job.
     pub kpis: Vec<Kpi>,
     /// Of everything else: routes, hosts, queues, instances; each has [`Kpi::of`].
@@ -122,36 +119,6 @@ pub struct Variant {
     pub first_of: Vec<String>,
     /// If it has none of them: its one label that is not among these.
     pub besides: Vec<String>,
-}
-
-/// A number that matters, one series per job.
-/// A thing that the pack's series tell of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
-    pub kind: String,
-    /// The labels that make it that one.
-    pub id: Vec<String>,
-    pub properties: Vec<(String, Property)>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Property {
-    Const(String),
-    /// The value of a label of a metric.
-    Label {
-        metric: String,
-        label: String,
-    },
-}
-
-/// How entities hang together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Relation {
-    pub from: String,
-    pub to: String,
-    pub kind: String,
-    /// The label, or the way, by which both find each other.
-    pub by: String,
 }
 
 /// A number that matters, one series for each entity that it is about.

@@ -35,8 +35,8 @@ use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::judge::{Judge, PackSources};
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
-use crate::relate::Relator;
 use crate::objectives::Objectives;
+use crate::relate::Relator;
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
 };

@@ -1,14 +1,12 @@
 //! The files of a pack to a [`Pack`].
 
 mod dashboard;
-mod entities;
 mod kpis;
 mod rules;
 
 use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
-use self::entities::{read_entities, read_relations};
 use self::kpis::read_kpis;
 use self::rules::{check_alerts, check_records};
 use super::inhibit::parse_inhibit_file;

@@ -138,8 +138,9 @@ fn buckets(pack: &Pack, detection: &Detection, sel: &str) -> Option<Vec<Matcher>
 /// The label of the pack's endpoint beside the job.
 fn route_label(pack: &Pack, detection: &Detection) -> Option<String> {
     let is_route = |kind: &str| matches!(kind.to_lowercase().as_str(), "endpoint" | "route");
-    let entity = pack.entities.iter().find(|entity| is_route(&entity.kind))?;
-    let label = entity.id.iter().find(|label| *label != "job")?;
+    let mut entities = pack.model.entities.iter();
+    let entity = entities.find(|entity| is_route(entity.kind.name()))?;
+    let label = entity.name.0.first()?;
     match label.strip_prefix('$') {
         Some(variant) => detection.variants.get(variant).cloned(),
         None => Some(label.clone()),

@@ -43,7 +43,10 @@ impl Watch {
             false => 0.0,
         };
         let mut standing = Standing::above(value, limit, options.back);
-        if standing == Standing::Beyond && self.bad < BAD_MIN && !self.is_active("error_ratio_breach") {
+        if standing == Standing::Beyond
+            && self.bad < BAD_MIN
+            && !self.is_active("error_ratio_breach")
+        {
             standing = Standing::Between;
         }
         // The floor of bad requests is the patience; a moment more where they are many.
@@ -75,11 +78,22 @@ impl Watch {
                     shown(usual),
                     shown(limit),
                 ),
-                None => format!("Errors {}; the limit is {}{why}", shown(value), shown(limit)),
+                None => format!(
+                    "Errors {}; the limit is {}{why}",
+                    shown(value),
+                    shown(limit)
+                ),
             },
             turn: Turn::Rise,
         }];
-        findings.push(self.unusual_ratio("error_ratio_anomaly", EFFECT_MIN, at, value, beside, options));
+        findings.push(self.unusual_ratio(
+            "error_ratio_anomaly",
+            EFFECT_MIN,
+            at,
+            value,
+            beside,
+            options,
+        ));
         self.burn.push(at, beside.rate.unwrap_or(1.0), value);
         findings.push(self.error_buildup(at, value, beside, options));
         if !is_breach && !self.is_active("error_ratio_anomaly") {
@@ -164,19 +178,36 @@ impl Watch {
             let burning = watch.burn.over(at, pace, rate);
             let limit = pace.factor * budget;
             let is_fast = burning.long > limit && burning.short > limit;
-            (is_fast && burning.bad >= BURN_BAD_MIN, burning.long / budget)
+            (
+                is_fast && burning.bad >= BURN_BAD_MIN,
+                burning.long / budget,
+            )
         };
-        let standing = |is_burning| if is_burning { Standing::Beyond } else { Standing::Within };
+        let standing = |is_burning| {
+            if is_burning {
+                Standing::Beyond
+            } else {
+                Standing::Within
+            }
+        };
         let (fast, slow) = (burns(self, FAST), burns(self, SLOW));
         let hold = options.buildup_hold;
         let is_fast = self.step("error_buildup fast", at, standing(fast.0), hold, options);
         let is_slow = self.step("error_buildup", at, standing(slow.0), hold, options);
-        let (factor, window) = if is_fast { (fast.1, "the last hour") } else { (slow.1, "six hours") };
+        let (factor, window) = if is_fast {
+            (fast.1, "the last hour")
+        } else {
+            (slow.1, "six hours")
+        };
         let kind = &self.key.kind;
         Finding {
             name: "error_buildup",
             category: Category::Error,
-            severity: if is_fast { Severity::Critical } else { Severity::Warning },
+            severity: if is_fast {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
             is_active: is_fast || is_slow,
             compared: Compared {
                 value,

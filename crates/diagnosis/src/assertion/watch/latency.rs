@@ -27,7 +27,9 @@ impl Watch {
     ) -> Vec<Finding> {
         self.feed_band(at, value);
         let hold_seconds = options.band.hold.as_secs_f64();
-        let is_busy = beside.rate.is_none_or(|rate| rate * hold_seconds >= REQUESTS_MIN);
+        let is_busy = beside
+            .rate
+            .is_none_or(|rate| rate * hold_seconds >= REQUESTS_MIN);
         let mut findings = self.band_findings("latency_anomaly", &[Side::Above], value);
         for finding in &mut findings {
             finding.is_active &= is_busy;
@@ -39,7 +41,13 @@ impl Watch {
             Some(_) => Standing::Between,
             None => Standing::Within,
         };
-        let is_breach = self.step("latency_breach", at, standing, options.latency_hold, options);
+        let is_breach = self.step(
+            "latency_breach",
+            at,
+            standing,
+            options.latency_hold,
+            options,
+        );
         let kind = self.key.kind.clone();
         let shown = |value| words::value(&kind, value);
         let subject = words::subject(&kind);
@@ -56,18 +64,32 @@ impl Watch {
             severity: Severity::Critical,
             is_active: is_breach,
             compared,
-            sentence: format!("{subject} {}, its limit is {shown_limit} ({why})", shown(value)),
+            sentence: format!(
+                "{subject} {}, its limit is {shown_limit} ({why})",
+                shown(value)
+            ),
             turn: Turn::Rise,
         });
         // Minutes are good or bad; each counts as one however many requests it had.
         let is_bad = standing == Standing::Beyond;
-        self.burn.push(at, 1.0 / 60.0, if is_bad { 1.0 } else { 0.0 });
+        self.burn
+            .push(at, 1.0 / 60.0, if is_bad { 1.0 } else { 0.0 });
         let burning = self.burn.over(at, FAST, 1.0 / 60.0);
         let most = FAST.factor * (1.0 - self.limits.objective);
         let is_burning =
             burning.long > most && burning.short > most && burning.bad >= BAD_MINUTES_MIN;
-        let standing = if is_burning { Standing::Beyond } else { Standing::Within };
-        let is_buildup = self.step("latency_buildup", at, standing, options.buildup_hold, options);
+        let standing = if is_burning {
+            Standing::Beyond
+        } else {
+            Standing::Within
+        };
+        let is_buildup = self.step(
+            "latency_buildup",
+            at,
+            standing,
+            options.buildup_hold,
+            options,
+        );
         findings.push(Finding {
             name: "latency_buildup",
             category: Category::Error,
