@@ -3,6 +3,8 @@
 mod alertmanager;
 mod answer;
 mod dashboards;
+mod edits;
+mod kpis;
 mod notifications;
 mod packs;
 mod params;
@@ -71,6 +73,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(notifications::router())
         .merge(packs::router())
         .merge(dashboards::router())
+        .merge(edits::router())
+        .merge(kpis::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::Notifier;
 use crate::query::QueryEngine;
 use crate::self_metrics::SelfMetrics;
@@ -23,6 +25,9 @@ pub(crate) struct App {
     pub(crate) targets: Arc<Targets>,
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
+    pub(crate) kpis: Kpis,
+    /// What people changed by the API.
+    pub(crate) edits: Edits,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
@@ -45,6 +50,8 @@ pub(crate) struct Settings {
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
     pub(crate) pack_sources: PackSources,
+    /// A file with mappings of metrics.
+    pub(crate) mappings: Option<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -65,6 +72,7 @@ impl App {
         targets: Arc<Targets>,
         config: Arc<Config>,
         notifier: Notifier,
+        edits: Edits,
         clock: Clock,
         metrics: Arc<SelfMetrics>,
         settings: Settings,
@@ -75,6 +83,8 @@ impl App {
             store,
             targets,
             judge: Judge::new(),
+            kpis: Kpis::new(settings.mappings.clone()),
+            edits,
             notifier: Arc::new(notifier),
             clock,
             metrics,

@@ -138,6 +138,9 @@ pub(crate) struct UpArgs {
     /// A file that tunes thresholds of packs and switches alerts off; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) overrides: Option<PathBuf>,
+    /// A file that maps metrics of your own to KPIs; read anew when it changes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mappings: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -183,6 +186,11 @@ enum CheckWhat {
     },
     /// Tell what of Grafana's dashboards can be shown.
     Dashboards {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files that map metrics of your own to KPIs.
+    Mappings {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -322,6 +330,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Notify {
             what: NotifyWhat::Test { receiver, server },
         } => notify::test(&server, &receiver),
+        Command::Check {
+            what: CheckWhat::Mappings { files },
+        } => check::mappings(&files),
         Command::Check {
             what: CheckWhat::Packs { folders, overrides },
         } => check::packs(folders, overrides),

@@ -73,7 +73,7 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new() -> Self {
         Self {
-            packs: RwLock::new(Arc::new(load_packs(&PackSources::default()).packs)),
+            packs: RwLock::new(Arc::new(load_packs(&PackSources::default(), "").packs)),
             groups: RwLock::default(),
             detections: RwLock::default(),
             listener: RwLock::default(),
@@ -209,7 +209,8 @@ impl Judge {
             error!(file = %problem.file.display(), %problem.reason, "rule file cannot be used");
         }
         if app.settings.packs {
-            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources);
+            let edited = app.edits.all().overrides_text();
+            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources, &edited);
             for problem in &problems {
                 error!(%problem, "a pack or an override cannot be used");
             }

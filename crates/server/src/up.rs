@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::notify::{load_notify, open_notifier, tell_receivers};
 use self::serve::serve;
@@ -33,7 +33,9 @@ use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
@@ -150,12 +152,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let (reload_requests, reloads) = mpsc::channel(RELOAD_REQUESTS_MAX);
     let settings = settings(&args, address, &data_dir);
     let notifier = open_notifier(&settings, notify_config, &config, clock).await?;
+    let edits = open_edits(&data_dir).await;
     tell_receivers(&events, &args, &notifier).await;
     let app = Arc::new(App::new(
         store.clone(),
         Arc::new(Targets::default()),
         Arc::new(config),
         notifier,
+        edits,
         clock,
         metrics,
         settings,
@@ -163,13 +167,8 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     ));
     send(&events, Event::Listening { address }).await;
     let runtime_dirs = paths::runtime_dirs(&args.runtime_dir);
-    send(
-        &events,
-        Event::Looking {
-            dirs: runtime_dirs.clone(),
-        },
-    )
-    .await;
+    let dirs = runtime_dirs.clone();
+    send(&events, Event::Looking { dirs }).await;
 
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -187,6 +186,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let postable = app.judge.listen();
     tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
     tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
+    tasks.spawn(Kpis::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -202,6 +202,19 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     drop(events);
     cancel.cancel();
     end(app, tasks, store_loop, store, signals).await
+}
+
+/// What people changed by the API; a file that cannot be used costs its edits, not the start.
+async fn open_edits(data_dir: &Path) -> Edits {
+    let path = data_dir.join("edits.json");
+    let (edits, problem) = match tokio::task::spawn_blocking(move || Edits::open(path)).await {
+        Ok(opened) => opened,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    if let Some(problem) = problem {
+        error!(%problem, "what was changed in the UI is lost");
+    }
+    edits
 }
 
 async fn end(
@@ -360,6 +373,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             folders: args.packs.clone(),
             overrides: args.overrides.clone(),
         },
+        mappings: args.mappings.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -369,6 +383,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
             ("notifications", path(args.notifications.as_ref())),
+            ("mappings", path(args.mappings.as_ref())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
