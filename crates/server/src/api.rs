@@ -3,7 +3,9 @@
 mod alertmanager;
 mod answer;
 mod dashboards;
+mod edits;
 mod graph;
+mod kpis;
 mod notifications;
 mod objectives;
 mod packs;
@@ -75,6 +77,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(graph::router())
         .merge(dashboards::router())
         .merge(objectives::router())
+        .merge(edits::router())
+        .merge(kpis::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::Notifier;
 use crate::objectives::Objectives;
 use crate::query::QueryEngine;
@@ -26,6 +28,9 @@ pub(crate) struct App {
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
     pub(crate) relator: Relator,
+    pub(crate) kpis: Kpis,
+    /// What people changed by the API.
+    pub(crate) edits: Edits,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) objectives: Objectives,
     pub(crate) clock: Clock,
@@ -53,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) model_files: Vec<PathBuf>,
     /// Files and folders with objectives that only their files change.
     pub(crate) objective_files: Vec<PathBuf>,
+    /// A file with mappings of metrics.
+    pub(crate) mappings: Option<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -73,6 +80,7 @@ impl App {
         targets: Arc<Targets>,
         config: Arc<Config>,
         notifier: Notifier,
+        edits: Edits,
         clock: Clock,
         metrics: Arc<SelfMetrics>,
         settings: Settings,
@@ -84,6 +92,8 @@ impl App {
             targets,
             judge: Judge::new(),
             relator: Relator::default(),
+            kpis: Kpis::new(settings.mappings.clone()),
+            edits,
             notifier: Arc::new(notifier),
             objectives: Objectives::new(&settings.data_dir, settings.objective_files.clone()),
             clock,

@@ -155,6 +155,9 @@ pub(crate) struct UpArgs {
     /// several times; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) objectives: Vec<PathBuf>,
+    /// A file that maps metrics of your own to KPIs; read anew when it changes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mappings: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -210,6 +213,11 @@ enum CheckWhat {
     },
     /// Check OpenSLO files, or folders of them.
     Slo {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files that map metrics of your own to KPIs.
+    Mappings {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -396,6 +404,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Notify {
             what: NotifyWhat::Test { receiver, server },
         } => notify::test(&server, &receiver),
+        Command::Check {
+            what: CheckWhat::Mappings { files },
+        } => check::mappings(&files),
         Command::Check {
             what: CheckWhat::Packs { folders, overrides },
         } => check::packs(folders, overrides),

@@ -74,7 +74,7 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new() -> Self {
         Self {
-            packs: RwLock::new(Arc::new(load_packs(&PackSources::default()).packs)),
+            packs: RwLock::new(Arc::new(load_packs(&PackSources::default(), "").packs)),
             groups: RwLock::default(),
             detections: RwLock::default(),
             listener: RwLock::default(),
@@ -212,7 +212,8 @@ impl Judge {
         loaded.groups.extend(app.objectives.groups(app));
         let mut inhibitions = app.objectives.inhibitions();
         if app.settings.packs {
-            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources);
+            let edited = app.edits.all().overrides_text();
+            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources, &edited);
             for problem in &problems {
                 error!(%problem, "a pack or an override cannot be used");
             }

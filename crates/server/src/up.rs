@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::notify::{load_notify, open_notifier, tell_receivers};
 use self::serve::serve;
@@ -33,7 +33,9 @@ use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
 use crate::objectives::Objectives;
 use crate::relate::Relator;
@@ -152,12 +154,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let (reload_requests, reloads) = mpsc::channel(RELOAD_REQUESTS_MAX);
     let settings = settings(&args, address, &data_dir);
     let notifier = open_notifier(&settings, notify_config, &config, clock).await?;
+    let edits = open_edits(&data_dir).await;
     tell_receivers(&events, &args, &notifier).await;
     let app = Arc::new(App::new(
         store.clone(),
         Arc::new(Targets::default()),
         Arc::new(config),
         notifier,
+        edits,
         clock,
         metrics,
         settings,
@@ -190,6 +194,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
         cancel.clone(),
     ));
     tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
+    tasks.spawn(Kpis::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -205,6 +210,19 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     drop(events);
     cancel.cancel();
     end(app, tasks, store_loop, store, signals).await
+}
+
+/// What people changed by the API; a file that cannot be used costs its edits, not the start.
+async fn open_edits(data_dir: &Path) -> Edits {
+    let path = data_dir.join("edits.json");
+    let (edits, problem) = match tokio::task::spawn_blocking(move || Edits::open(path)).await {
+        Ok(opened) => opened,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    if let Some(problem) = problem {
+        error!(%problem, "what was changed in the UI is lost");
+    }
+    edits
 }
 
 async fn end(
@@ -365,6 +383,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
         },
         model_files: args.model.clone(),
         objective_files: args.objectives.clone(),
+        mappings: args.mappings.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -375,6 +394,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("no-packs", args.no_packs.to_string()),
             ("notifications", path(args.notifications.as_ref())),
             ("objectives", path(args.objectives.first())),
+            ("mappings", path(args.mappings.as_ref())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),

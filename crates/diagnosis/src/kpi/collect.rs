@@ -115,7 +115,7 @@ struct JobGroup<'a> {
 
 fn groups<'a>(packs: &'a DetectedPacks<'a>) -> Vec<JobGroup<'a>> {
     type Alike<'a> = (&'a Pack, &'a BTreeMap<String, String>, Vec<&'a str>, usize);
-    let mut alike: BTreeMap<(&str, Vec<(&String, &String)>), Alike<'a>> = BTreeMap::new();
+    let mut alike: AlikeBy<'a>> = BTreeMap::new();
     for (job, found) in packs {
         for (rank, (pack, detection)) in found.iter().enumerate() {
             let key = (pack.id.as_str(), detection.variants.iter().collect());
@@ -161,6 +161,26 @@ impl Kpi {
     }
 }
 
+impl KpiOf {
+    /// Whether a series has a label that names its entity.
+    pub fn is_named(&self, labels: &Labels, variants: &BTreeMap<String, String>) -> bool {
+        let mut names = self.name.iter().chain(&self.host);
+        names.any(|label| filled(label, labels, variants).is_some())
+    }
+}
+
+/// The value of a label, whose name may be a variant.
+fn filled<'l>(
+    label: &str,
+    labels: &'l Labels,
+    variants: &BTreeMap<String, String>,
+) -> Option<&'l str> {
+    match label.strip_prefix('$') {
+        Some(variant) => variants.get(variant).and_then(|label| labels.get(label)),
+        None => labels.get(label),
+    }
+}
+
 fn entity_of(
     of: Option<&KpiOf>,
     labels: &Labels,
@@ -174,10 +194,7 @@ fn entity_of(
             scope: Labels::empty(),
         });
     };
-    let filled = |label: &str| match label.strip_prefix('$') {
-        Some(variant) => variants.get(variant).and_then(|label| labels.get(label)),
-        None => labels.get(label),
-    };
+    let filled = |label: &str| filled(label, labels, variants);
     let name = match &of.host {
         Some(label) => host_of(filled(label)?, machine),
         None => of.name.iter().find_map(|label| filled(label))?,

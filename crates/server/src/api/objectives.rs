@@ -204,7 +204,7 @@ async fn suggested(State(app): State<Arc<App>>, params: Params) -> Answer {
     let (packs, detections) = (app.judge.packs(), app.judge.detections());
     let held = app.objectives.all();
     let now = app.clock.now();
-    let mut services: Vec<String> = detections.jobs().map(str::to_owned).collect();
+    let mut services: Vec<String> = detections.job_names().map(str::to_owned).collect();
     if let Some(service) = params.get("service") {
         services.retain(|name| name == service);
     }

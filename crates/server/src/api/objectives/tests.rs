@@ -68,7 +68,7 @@ fn the_api_tells_how_an_objective_stands() {
 fn the_api_suggests_what_was_met() {
     let world = World::new();
     let packs = world.judge.packs();
-    let services: Vec<String> = world.detections.jobs().map(str::to_owned).collect();
+    let services: Vec<String> = world.detections.job_names().map(str::to_owned).collect();
     let found = suggestions(&SuggestScope {
         packs: &packs,
         detections: &world.detections,
