@@ -5,6 +5,7 @@ mod answer;
 mod dashboards;
 mod edits;
 mod graph;
+mod incidents;
 mod kpis;
 mod notifications;
 mod objectives;
@@ -75,6 +76,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(notifications::router())
         .merge(packs::router())
         .merge(graph::router())
+        .merge(incidents::router())
         .merge(dashboards::router())
         .merge(objectives::router())
         .merge(edits::router())

@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::edits::Edits;
+use crate::incidents::IncidentKeeper;
 use crate::judge::{Judge, PackSources};
 use crate::kpis::Kpis;
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
@@ -195,6 +196,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     ));
     tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(Kpis::run(Arc::clone(&app), cancel.clone()));
+    tasks.spawn(IncidentKeeper::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use diagnosis::assertion::Assertion;
 use diagnosis::graph::{DoctorScope, EntityId, EntityKind, Focus, Graph, Part, examine, search};
 use diagnosis::pack::Layer;
 use model::Timestamp;
@@ -19,7 +20,7 @@ use super::answer::{Answer, ApiError, success};
 use super::params::Params;
 use super::time::format_rfc3339;
 use crate::app::App;
-use crate::relate::standing::{Standings, of_alerts, of_past};
+use crate::relate::standing::{Standings, of_past};
 use crate::relate::{Related, graph_at};
 
 /// Entities of one answer: as many as a browser can lay out.
@@ -52,7 +53,7 @@ impl Seen {
     async fn of(app: &Arc<App>, params: &Params) -> Result<Self, ApiError> {
         let newest = app.relator.newest();
         let Some(at) = params.time("time")? else {
-            return Ok(Self::newest(newest, &app.judge.alerts(), app.clock.now()));
+            return Ok(Self::now(app));
         };
         let lookup = Arc::clone(&newest.lookup);
         let read = app.queries.lookup(move |snapshot| {
@@ -77,12 +78,20 @@ impl Seen {
         })
     }
 
+    /// The newest graph, with what holds now.
+    pub(crate) fn now(app: &App) -> Self {
+        Self::newest(
+            app.relator.newest(),
+            app.incidents.assertions().to_vec(),
+            app.clock.now(),
+        )
+    }
+
     pub(crate) fn newest(
         related: Arc<Related>,
-        alerts: &[diagnosis::rules::Alert],
+        assertions: Vec<Assertion>,
         now: Timestamp,
     ) -> Self {
-        let assertions = of_alerts(&related.graph, &related.lookup, alerts);
         Self {
             at: related.at.unwrap_or(now),
             standings: Standings::new(&related.graph, assertions),
@@ -201,6 +210,11 @@ pub(crate) fn doctor_answer(related: &Related, frameworks: &BTreeMap<String, Str
         }),
     };
     success(&DoctorJson::new(related, &checks))
+}
+
+/// A part of a graph as JSON, for other answers.
+pub(crate) fn part_json<'a>(seen: &'a Seen, part: &Part) -> impl serde::Serialize + 'a {
+    GraphJson::new(seen, part)
 }
 
 /// The relations in which an entity stands, with what is at the other end.

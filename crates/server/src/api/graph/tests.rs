@@ -14,6 +14,7 @@ use crate::api::services::tests::check_golden;
 use crate::judge::world::NOW;
 use crate::judge::{Detections, Judge};
 use crate::relate::rules::Rules;
+use crate::relate::standing::of_alerts;
 use crate::relate::{Round, relate};
 
 const STEP_S: i64 = 5;
@@ -157,8 +158,10 @@ fn shown() -> Shown {
         ),
         alert(&[("alertname", "Deadman")], "always"),
     ];
+    let shown = related();
+    let assertions = of_alerts(&shown.graph, &shown.lookup, &alerts);
     Shown {
-        seen: Seen::newest(Arc::new(related()), &alerts, NOW),
+        seen: Seen::newest(Arc::new(shown), assertions, NOW),
         related: related(),
         store,
         judge,
