@@ -10,6 +10,7 @@ import {
   LazyHistoryPage,
   LazyImportedPage,
   LazyLibraryPage,
+  LazyMappingsPage,
   LazyNotificationsPage,
   LazyPackPage,
   LazyRulesPage,
@@ -87,6 +88,7 @@ const PAGES: Record<string, ComponentType> = {
   '/dashboards': LazyDashboardsPage,
   '/graph': LazyExpressionPage,
   '/library': LazyLibraryPage,
+  '/library/mappings': LazyMappingsPage,
   '/targets': TargetsPage,
 };
 

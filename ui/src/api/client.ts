@@ -73,7 +73,7 @@ export async function getPlain<T>(
 
 /** Changes something. Answers with or without the envelope are read alike. */
 export async function send<T>(
-  method: 'POST' | 'DELETE',
+  method: 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: unknown,
 ): Promise<Answer<T>> {
