@@ -16,6 +16,7 @@ import {
   LazyIncidentsPage,
   LazyInsightsPage,
   LazyLibraryPage,
+  LazyMappingsPage,
   LazyNotificationsPage,
   LazyObjectivePage,
   LazyObjectivesPage,
@@ -99,6 +100,8 @@ const PAGES: Record<string, ComponentType> = {
   '/library': LazyLibraryPage,
   '/objectives': LazyObjectivesPage,
   '/targets': LazyTargetsPage,
+  '/library/mappings': LazyMappingsPage,
+  '/targets': TargetsPage,
 };
 
 /** Prometheus's links to expressions have the graph's address: an expression tells them apart. */

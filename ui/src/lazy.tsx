@@ -29,6 +29,9 @@ export const LazyNotificationsPage = lazyPage(
 export const LazyLibraryPage = lazyPage(
   async () => (await import('./pages/library/LibraryPage')).LibraryPage,
 );
+export const LazyMappingsPage = lazyPage(
+  async () => (await import('./pages/mappings/MappingsPage')).MappingsPage,
+);
 export const LazyPackPage = lazyPage<{ id: string }>(
   async () => (await import('./pages/library/PackPage')).PackPage,
 );
