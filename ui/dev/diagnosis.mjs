@@ -337,7 +337,7 @@ function company(size) {
     relate('instance_of', instance, service);
     relate('runs_on', instance, below[i % below.length]);
   }
-  const wrong = Math.max(4, Math.min(200, Math.round(size / 14)));
+  const wrong = Math.max(18, Math.min(200, Math.round(size / 10)));
   const now = seconds();
   for (let i = 0; i < wrong; i += 1) {
     const entity = entities[(i * 37) % entities.length];
