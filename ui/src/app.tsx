@@ -98,7 +98,6 @@ const PAGES: Record<string, ComponentType> = {
   '/insights': LazyInsightsPage,
   '/library': LazyLibraryPage,
   '/objectives': LazyObjectivesPage,
-  '/targets': TargetsPage,
   '/targets': LazyTargetsPage,
 };
 
@@ -111,9 +110,8 @@ function Page({ path }: { path: string }) {
   const at = path.replace(/\/$/, '');
   const Known = Object.hasOwn(PAGES, at) ? PAGES[at] : undefined;
   if (Known !== undefined) return <Known />;
-  const [, kind, id = ''] = /^\/(services|library|dashboards|objectives)\/(.+)$/.exec(at) ?? [];
   const [, kind, id = ''] =
-    /^\/(services|library|dashboards|incidents|entities)\/(.+)$/.exec(at) ?? [];
+    /^\/(services|library|dashboards|objectives|incidents|entities)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':

@@ -2,7 +2,14 @@ import { expect, test } from 'vitest';
 import { timeMs } from '../src/api/times';
 import { boxesOf, GROUPED_MAX, groupSays, LAYERED_MAX } from '../src/diagnosis/boxes';
 import { weightOf } from '../src/diagnosis/category';
-import { entityHref, entityId, kindCount, relationWord, scopeIn } from '../src/diagnosis/entity';
+import {
+  entityHref,
+  entityId,
+  kindCount,
+  ownState,
+  relationWord,
+  scopeIn,
+} from '../src/diagnosis/entity';
 import {
   arrowAt,
   entityPlaces,
@@ -78,6 +85,9 @@ test('an entity has one id and one address, whatever its labels have in them', (
   const url = new URL(entityHref(odd), 'http://x');
   expect(url.pathname).toBe('/entities/route/GET%20%2Fa%3Fb%23c');
   expect(scopeIn(url.searchParams)).toEqual(odd.scope);
+  const template = ref('route', '/items/{id}', { service: 'cart' });
+  expect(refOf(entityId(template))).toEqual(template);
+  expect(refOf('route//items/{id}')).toEqual(ref('route', '/items/{id}'));
   expect(refOf('nonsense')).toBeNull();
 });
 
@@ -120,6 +130,15 @@ test('what is wrong inside shows on a node that is well itself', () => {
     false,
   ).nodes;
   expect(node && nodeState(node)).toBe('critical');
+});
+
+test('the state has the parts in it, so the outer ring is of the assertions alone', () => {
+  const [, , payments] = entities;
+  const rolled = entityOf(ref('service', 'a'), { state: 'critical' });
+  expect(ownState(rolled, true)).toBe('good');
+  expect(ownState(rolled, false)).toBe('critical');
+  expect(ownState({ ...rolled, state: 'unknown' }, true)).toBe('unknown');
+  expect(payments && ownState(payments, true)).toBe('critical');
 });
 
 test('two that are parts of each other, or of themselves, stand for themselves', () => {
