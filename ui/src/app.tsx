@@ -10,6 +10,7 @@ import {
   LazyExpressionPage,
   LazyGraphPage,
   LazyHelpDialog,
+  LazyHomePage,
   LazyHistoryPage,
   LazyImportedPage,
   LazyIncidentPage,
@@ -26,7 +27,6 @@ import {
   LazyTargetsPage,
   prefetchPages,
 } from './lazy';
-import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
 import { pickerOpen } from './parts/pickerOpen';
 import { RangePicker, stepRange } from './parts/RangePicker';
@@ -85,8 +85,8 @@ export function App() {
 }
 
 const PAGES: Record<string, ComponentType> = {
-  '': HomePage,
-  '/services': HomePage,
+  '': LazyHomePage,
+  '/services': LazyHomePage,
   '/alerts': LazyAlertsPage,
   '/alerts/history': LazyHistoryPage,
   '/alerts/rules': LazyRulesPage,
