@@ -10,6 +10,7 @@ import {
   LazyExpressionPage,
   LazyGraphPage,
   LazyHelpDialog,
+  LazyHomePage,
   LazyHistoryPage,
   LazyImportedPage,
   LazyIncidentPage,
@@ -27,7 +28,6 @@ import {
   LazyTargetsPage,
   prefetchPages,
 } from './lazy';
-import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
 import { pickerOpen } from './parts/pickerOpen';
 import { RangePicker, stepRange } from './parts/RangePicker';
@@ -86,8 +86,8 @@ export function App() {
 }
 
 const PAGES: Record<string, ComponentType> = {
-  '': HomePage,
-  '/services': HomePage,
+  '': LazyHomePage,
+  '/services': LazyHomePage,
   '/alerts': LazyAlertsPage,
   '/alerts/history': LazyHistoryPage,
   '/alerts/rules': LazyRulesPage,
@@ -115,6 +115,7 @@ function Page({ path }: { path: string }) {
   if (Known !== undefined) return <Known />;
   const [, kind, id = ''] =
     /^\/(services|library|dashboards|incidents|entities|objectives)\/(.+)$/.exec(at) ?? [];
+    /^\/(services|library|dashboards|objectives|incidents|entities)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':
