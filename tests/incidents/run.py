@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
     record.add_argument("--held-out", type=Path, help="where a third of the faults goes")
     record.add_argument("--only", choices=[one.name for one in INJECTIONS], action="append")
     record.add_argument("--baseline", type=float, default=362, help="healthy seconds before each")
-    record.add_argument("--between", type=float, default=110, help="healthy seconds after another")
+    record.add_argument("--between", type=float, default=100, help="healthy seconds after another")
     record.add_argument("--fault", type=float, default=200, help="seconds of each fault")
     record.add_argument("--recovery", type=float, default=45, help="seconds after each")
     return parser.parse_args()
@@ -150,7 +150,7 @@ def main() -> int:
         print(f"missing: apt-get install {' '.join(packages)}", file=sys.stderr)
         return 2
     namespaces.enter()
-    folder = Path(tempfile.mkdtemp(prefix="pyrometer-incidents-"))
+    folder = Path(tempfile.mkdtemp(prefix="incidents-"))
     shop = shops.Shop(folder)
     visitors = Visitors(f"http://127.0.0.1:{shops.PORTS['nginx']}")
     failed = 0
