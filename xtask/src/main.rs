@@ -62,6 +62,7 @@ cargo xtask COMMAND
           incidents            how often the true cause of a fault stands first
             --recordings DIR [--held-out DIR] [--synthetic]
             --record --to DIR [--held-out DIR] [--only NAME]   breaks a real shop; needs root
+            --live [--only NAME], --healthy MINUTES   the same, judged by the server itself
   tidy    the rules no compiler knows
   help    this page
 ";

@@ -11,16 +11,26 @@ use crate::{products, python};
 const PROFILE: &str = "release";
 
 pub(super) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
-    let records = args.flag("--record");
+    let minutes = args.value("--healthy")?;
+    let run = if args.flag("--record") {
+        Some("record")
+    } else if args.flag("--live") {
+        Some("live")
+    } else {
+        minutes.as_ref().map(|_| "healthy")
+    };
     let profile = args.value("--profile")?;
     let binary = products::server(ctx, profile.as_deref().unwrap_or(PROFILE))?;
     let venv = python::test_venv(ctx)?;
     let mut command = venv.command("python");
     command.current_dir(&ctx.root);
-    if records {
+    if let Some(run) = run {
         products::develop(ctx, &venv, PROFILE)?;
         command.arg("tests/incidents/run.py");
-        command.arg("--binary").arg(binary).arg("record");
+        command.arg("--binary").arg(binary).arg(run);
+        if let Some(minutes) = minutes {
+            command.arg("--minutes").arg(minutes);
+        }
     } else {
         command.arg("tests/incidents/bench.py");
         command.arg("--binary").arg(binary);
