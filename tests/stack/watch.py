@@ -31,7 +31,7 @@ class Watcher:
 
     def get(self, path: str) -> Any:
         """`data` of an answer of the API."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return json.load(answer)["data"]
 
     def firing(self) -> dict[tuple[str, str], dict[str, Any]]:
