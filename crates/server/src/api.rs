@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod answer;
+mod assertions;
 mod dashboards;
 mod graph;
 mod notifications;
@@ -72,6 +73,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(notifications::router())
         .merge(packs::router())
         .merge(graph::router())
+        .merge(assertions::router())
         .merge(dashboards::router())
         .fallback(unknown);
     Router::new()

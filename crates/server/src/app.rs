@@ -8,6 +8,7 @@ use model::Timestamp;
 use store::Store;
 use tokio::sync::mpsc;
 
+use crate::assertions::Asserter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::judge::{Judge, PackSources};
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
     pub(crate) relator: Relator,
+    pub(crate) asserter: Asserter,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
     pub(crate) pack_sources: PackSources,
+    /// What users say of limits.
+    pub(crate) thresholds: Option<PathBuf>,
     /// Model rules of the user.
     pub(crate) model_files: Vec<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
@@ -80,6 +84,7 @@ impl App {
             targets,
             judge: Judge::new(),
             relator: Relator::default(),
+            asserter: Asserter::default(),
             notifier: Arc::new(notifier),
             clock,
             metrics,

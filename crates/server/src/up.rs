@@ -29,6 +29,7 @@ use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
 use crate::api;
 use crate::app::{App, RELOAD_REQUESTS_MAX, ReloadRequest, Settings};
+use crate::assertions::Asserter;
 use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
@@ -182,12 +183,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     // Before the first evaluation, so that somebody listens.
     let postable = app.judge.listen();
     tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
-    tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(Relator::run(
-        Arc::clone(&app),
-        paths::hostname(),
-        cancel.clone(),
-    ));
+    spawn_judging(&mut tasks, &app, &cancel);
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -203,6 +199,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     drop(events);
     cancel.cancel();
     end(app, tasks, store_loop, store, signals).await
+}
+
+/// What looks at what was stored, again and again.
+fn spawn_judging(tasks: &mut JoinSet<()>, app: &Arc<App>, cancel: &CancellationToken) {
+    tasks.spawn(Judge::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(Asserter::run(Arc::clone(app), cancel.clone()));
+    let related = Relator::run(Arc::clone(app), paths::hostname(), cancel.clone());
+    tasks.spawn(related);
 }
 
 async fn end(
@@ -362,6 +366,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             overrides: args.overrides.clone(),
         },
         model_files: args.model.clone(),
+        thresholds: args.thresholds.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -382,6 +387,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ),
             ("scrape-interval", duration(args.scrape_interval)),
             ("strict", args.strict.to_string()),
+            ("thresholds", path(args.thresholds.as_ref())),
         ],
     }
 }

@@ -16,8 +16,16 @@ pub(super) struct Pace {
     pub(super) factor: f64,
 }
 
-pub(super) const FAST: Pace = Pace { long: 60, short: 5, factor: 14.4 };
-pub(super) const SLOW: Pace = Pace { long: 360, short: 30, factor: 6.0 };
+pub(super) const FAST: Pace = Pace {
+    long: 60,
+    short: 5,
+    factor: 14.4,
+};
+pub(super) const SLOW: Pace = Pace {
+    long: 360,
+    short: 30,
+    factor: 6.0,
+};
 
 /// Good and bad by the minute. Nothing is kept until something was bad.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +48,9 @@ pub(super) struct Burning {
 impl Burn {
     /// `rate` per second and how much of it is bad; they stand for the time since the last call.
     pub(super) fn push(&mut self, at: Timestamp, rate: f64, bad: f64) {
-        let seconds = self.last.map_or(0.0, |last| at.since(last).as_secs_f64().min(300.0));
+        let seconds = self
+            .last
+            .map_or(0.0, |last| at.since(last).as_secs_f64().min(300.0));
         self.last = Some(at);
         if self.minutes.is_empty() && bad <= 0.0 {
             return;
@@ -54,7 +64,11 @@ impl Burn {
             }
             _ => self.minutes.push_back((minute, all, bad)),
         }
-        while self.minutes.front().is_some_and(|(oldest, ..)| *oldest <= minute - KEPT) {
+        while self
+            .minutes
+            .front()
+            .is_some_and(|(oldest, ..)| *oldest <= minute - KEPT)
+        {
             self.minutes.pop_front();
         }
         if self.minutes.iter().all(|(_, _, bad)| *bad <= 0.0) {
@@ -66,7 +80,11 @@ impl Burn {
     pub(super) fn over(&self, at: Timestamp, pace: Pace, usual_rate: f64) -> Burning {
         let minute = at.as_millis().div_euclid(60_000);
         let share = |window: i64| {
-            let within = self.minutes.iter().rev().take_while(|(then, ..)| *then > minute - window);
+            let within = self
+                .minutes
+                .iter()
+                .rev()
+                .take_while(|(then, ..)| *then > minute - window);
             let (mut all, mut bad, mut oldest) = (0.0, 0.0, minute + 1);
             for (then, sum, sum_bad) in within {
                 all += f64::from(*sum);

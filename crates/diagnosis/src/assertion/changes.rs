@@ -129,8 +129,14 @@ impl ChangeWatch {
         let (entity, kind) = key.clone();
         let known = self.texts.entry(key).or_default();
         let is_first = known.is_empty();
-        let new = values.iter().find(|value| !known.contains_key(**value)).copied();
-        let before = known.iter().max_by_key(|(_, seen)| **seen).map(|(value, _)| value.clone());
+        let new = values
+            .iter()
+            .find(|value| !known.contains_key(**value))
+            .copied();
+        let before = known
+            .iter()
+            .max_by_key(|(_, seen)| **seen)
+            .map(|(value, _)| value.clone());
         for value in values {
             known.insert((*value).to_owned(), now);
         }

@@ -62,7 +62,11 @@ impl Condition {
             _ => at,
         };
         self.turning_since = Some(since);
-        let needed = if self.is_active { patience.keep } else { patience.hold };
+        let needed = if self.is_active {
+            patience.keep
+        } else {
+            patience.hold
+        };
         if at.since(since) >= needed {
             self.is_active = !self.is_active;
             self.turning_since = None;

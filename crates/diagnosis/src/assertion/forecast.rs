@@ -54,7 +54,9 @@ impl Forecast {
         }
         let (slope, level, fit) = fit(&line);
         let before = self.entries.iter().filter(|entry| !is_on_line(entry));
-        let was_higher = before.map(|(_, value)| f64::from(*value)).any(|was| was >= level);
+        let was_higher = before
+            .map(|(_, value)| f64::from(*value))
+            .any(|was| was >= level);
         // Half of the line must show it too, or a step counts as growth.
         let (first, second) = line.split_at(line.len() / 2);
         let rises = |part: &[(f64, f64)]| self::fit(part).0 > 0.25 * slope;
@@ -62,7 +64,9 @@ impl Forecast {
             return None;
         }
         let entries = (full - level).max(0.0) / slope;
-        Some(Duration::from_secs_f64((entries * ENTRY_MS as f64 / 1000.0).min(1e9)))
+        Some(Duration::from_secs_f64(
+            (entries * ENTRY_MS as f64 / 1000.0).min(1e9),
+        ))
     }
 }
 

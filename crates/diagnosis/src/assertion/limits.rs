@@ -152,6 +152,15 @@ impl Thresholds {
         (Self(entries), reader.problems)
     }
 
+    /// Entries that can be used.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn limits(&self, entity: &EntityKey, kind: &KpiKind) -> Limits {
         let mut limits = Limits::of(kind);
         for entry in self.0.iter().filter(|entry| entry.is_about(entity, kind)) {
@@ -173,20 +182,29 @@ impl Threshold {
             Some(start) => entity.name.starts_with(start),
             None => *entity.name == **name,
         };
-        self.kind.as_deref().is_none_or(|kind| kind == entity.kind.name())
+        self.kind
+            .as_deref()
+            .is_none_or(|kind| kind == entity.kind.name())
             && self.name.as_ref().is_none_or(names)
             && self.kpi.as_ref().is_none_or(|kpi| kpi == kind)
-            && self.scope.iter().all(|(name, value)| entity.scope.get(name) == Some(value))
+            && self
+                .scope
+                .iter()
+                .all(|(name, value)| entity.scope.get(name) == Some(value))
     }
 }
 
 fn read_threshold(reader: &mut Reader, node: &Node) -> Option<Threshold> {
-    let known = ["entity", "name", "where", "kpi", "set", "off", "notify", "reason"];
+    let known = [
+        "entity", "name", "where", "kpi", "set", "off", "notify", "reason",
+    ];
     let fields = reader.fields(node, "a threshold", &known)?;
     reader.text(&fields, "reason");
     let expected = "a KPI, such as error_ratio, latency_p95 or saturation:cpu";
     let entry = Threshold {
-        kind: reader.text(&fields, "entity").map(|kind| kind.to_lowercase()),
+        kind: reader
+            .text(&fields, "entity")
+            .map(|kind| kind.to_lowercase()),
         name: reader.text(&fields, "name"),
         scope: read_scope(reader, &fields),
         kpi: reader.parsed(&fields, "kpi", expected, KpiKind::parse),
@@ -194,7 +212,10 @@ fn read_threshold(reader: &mut Reader, node: &Node) -> Option<Threshold> {
         off: read_off(reader, &fields),
         notify: reader.flag(&fields, "notify"),
     };
-    if ["set", "off", "notify"].iter().all(|name| fields.get(name).is_none()) {
+    if ["set", "off", "notify"]
+        .iter()
+        .all(|name| fields.get(name).is_none())
+    {
         let text = "a threshold sets limits (set), takes assertions away (off) or says whether \
                     they may be told (notify)";
         reader.report(node.line, Mistake::Contradiction { text });

@@ -39,7 +39,11 @@ impl Past {
         if self.days.back().is_none_or(|(newest, _)| *newest != day) {
             self.days.push_back((day, Box::new([0; BUCKETS])));
         }
-        while self.days.front().is_some_and(|(oldest, _)| *oldest <= day.saturating_sub(DAYS as i64)) {
+        while self
+            .days
+            .front()
+            .is_some_and(|(oldest, _)| *oldest <= day.saturating_sub(DAYS as i64))
+        {
             self.days.pop_front();
         }
         let minutes = minute.saturating_sub(before).clamp(1, MINUTES_MAX);
@@ -74,7 +78,11 @@ impl Past {
 
     fn quantile_of(&self, quantile: f64, counts: impl Fn(i64) -> bool) -> Option<f64> {
         let days = || self.days.iter().filter(|(day, _)| counts(*day));
-        let count = |idx: usize| days().map(|(_, buckets)| u64::from(buckets[idx])).sum::<u64>();
+        let count = |idx: usize| {
+            days()
+                .map(|(_, buckets)| u64::from(buckets[idx]))
+                .sum::<u64>()
+        };
         let total: u64 = (0..BUCKETS).map(count).sum();
         if total == 0 {
             return None;

@@ -18,6 +18,9 @@ use super::traffic::TrafficWatch;
 use super::{AssertionOptions, Category, Compared, Severity, words};
 use crate::kpi::{KpiKey, KpiKind};
 
+/// Traffic is low only if it is below this share of the lowest that is known of this time.
+const KNOWN_LOW: f64 = 0.7;
+
 /// What is found of one assertion after one more value.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
@@ -112,7 +115,12 @@ impl Watch {
         beside: Beside,
         options: &AssertionOptions,
     ) -> Vec<Finding> {
-        let Some(value) = self.key.kind.accepted(value).filter(|value| value.is_finite()) else {
+        let Some(value) = self
+            .key
+            .kind
+            .accepted(value)
+            .filter(|value| value.is_finite())
+        else {
             return Vec::new();
         };
         if self.last.is_some_and(|last| at <= last) {
@@ -185,11 +193,14 @@ impl Watch {
         traffic.observe(at, value, band);
         band.observe(at, value);
         let loss = traffic.loss();
-        let mut findings = self.band_findings(
-            "request_rate_anomaly",
-            &[Side::Above, Side::Below],
-            value,
-        );
+        let mut findings =
+            self.band_findings("request_rate_anomaly", &[Side::Above, Side::Below], value);
+        // As few as yesterday or in the weeks before at this time are no news.
+        let least = self.band.as_ref().and_then(|band| band.usual_least(at));
+        for finding in &mut findings {
+            let is_known = least.is_some_and(|least| value >= KNOWN_LOW * least);
+            finding.is_active &= finding.turn != Turn::Fall || !is_known;
+        }
         let usual = loss.map(|silence| silence.usual);
         findings.push(Finding {
             name: "traffic_loss",
@@ -217,7 +228,9 @@ impl Watch {
         let Some(band) = &self.band else {
             return Vec::new();
         };
-        let outside = band.outside().filter(|outside| sides.contains(&outside.side));
+        let outside = band
+            .outside()
+            .filter(|outside| sides.contains(&outside.side));
         let (compared, turn) = match outside {
             Some(outside) => (
                 Compared {
@@ -226,7 +239,11 @@ impl Watch {
                     limit: Some(outside.limit),
                     deviation: outside.deviation,
                 },
-                if outside.side == Side::Above { Turn::Rise } else { Turn::Fall },
+                if outside.side == Side::Above {
+                    Turn::Rise
+                } else {
+                    Turn::Fall
+                },
             ),
             None => (
                 Compared {
@@ -239,7 +256,11 @@ impl Watch {
             ),
         };
         let kind = &self.key.kind;
-        let bound = if turn == Turn::Fall { "at least" } else { "at most" };
+        let bound = if turn == Turn::Fall {
+            "at least"
+        } else {
+            "at most"
+        };
         let sentence = format!(
             "{} {}, usually about {}, {bound} {}",
             words::subject(kind),
@@ -259,56 +280,105 @@ impl Watch {
     }
 
     /// Two levels in one assertion: critical takes the place of the warning.
-    fn saturation(&mut self, at: Timestamp, value: f64, options: &AssertionOptions) -> Vec<Finding> {
-        let (warning, critical) = (self.limits.saturation_warning, self.limits.saturation_critical);
+    fn saturation(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        options: &AssertionOptions,
+    ) -> Vec<Finding> {
+        let (warning, critical) = (
+            self.limits.saturation_warning,
+            self.limits.saturation_critical,
+        );
         let back = options.saturation_back;
         let hold = options.saturation_hold;
-        let is_warning =
-            self.step("saturation", at, Standing::above(value, warning, back), hold, options);
+        let is_warning = self.step(
+            "saturation",
+            at,
+            Standing::above(value, warning, back),
+            hold,
+            options,
+        );
         let standing = Standing::above(value, critical, back);
         let is_critical = self.step("saturation critical", at, standing, hold, options);
         let limit = if is_critical { critical } else { warning };
         let kind = self.key.kind.clone();
         let shown = |value| words::value(&kind, value);
         let subject = words::subject(&kind);
-        let compared = |limit| Compared {
-            value,
-            usual: None,
-            limit: Some(limit),
-            deviation: 0.0,
-        };
         let level = Finding {
             name: "saturation",
             category: Category::Saturation,
-            severity: if is_critical { Severity::Critical } else { Severity::Warning },
+            severity: if is_critical {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
             is_active: is_warning || is_critical,
-            compared: compared(limit),
-            sentence: format!("{subject} {} used, its limit is {}", shown(value), shown(limit)),
-            turn: Turn::Rise,
-        };
-        self.forecast.push(at, value);
-        let left = self.forecast.until(1.0).filter(|_| value >= self.limits.forecast_level);
-        let is_soon = left.is_some_and(|left| left.as_secs_f64() <= self.limits.forecast_seconds);
-        let standing = if is_soon { Standing::Beyond } else { Standing::Within };
-        let is_active = self.step("saturation_forecast", at, standing, options.forecast_hold, options);
-        let left = words::span(left.unwrap_or_default());
-        let forecast = Finding {
-            name: "saturation_forecast",
-            category: Category::Saturation,
-            severity: Severity::Warning,
-            is_active,
-            compared: compared(1.0),
+            compared: Compared {
+                value,
+                usual: None,
+                limit: Some(limit),
+                deviation: 0.0,
+            },
             sentence: format!(
-                "{subject} {} used; as it grew in the last three hours it is used up in {left}",
+                "{subject} {} used, its limit is {}",
                 shown(value),
+                shown(limit)
             ),
             turn: Turn::Rise,
         };
+        let forecast = self.saturation_forecast(at, value, options);
         vec![level, forecast]
     }
 
+    /// Used up before long, if it goes on so.
+    fn saturation_forecast(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        options: &AssertionOptions,
+    ) -> Finding {
+        let name = "saturation_forecast";
+        self.forecast.push(at, value);
+        let left = self
+            .forecast
+            .until(1.0)
+            .filter(|_| value >= self.limits.forecast_level);
+        let is_soon = left.is_some_and(|left| left.as_secs_f64() <= self.limits.forecast_seconds);
+        let standing = if is_soon {
+            Standing::Beyond
+        } else {
+            Standing::Within
+        };
+        let is_active = self.step(name, at, standing, options.forecast_hold, options);
+        let kind = &self.key.kind;
+        Finding {
+            name,
+            category: Category::Saturation,
+            severity: Severity::Warning,
+            is_active,
+            compared: Compared {
+                value,
+                usual: None,
+                limit: Some(1.0),
+                deviation: 0.0,
+            },
+            sentence: format!(
+                "{} {} used; as it grew in the last three hours it is used up in {}",
+                words::subject(kind),
+                words::value(kind, value),
+                words::span(left.unwrap_or_default()),
+            ),
+            turn: Turn::Rise,
+        }
+    }
+
     fn up(&mut self, at: Timestamp, value: f64, options: &AssertionOptions) -> Vec<Finding> {
-        let standing = if value < 1.0 { Standing::Beyond } else { Standing::Within };
+        let standing = if value < 1.0 {
+            Standing::Beyond
+        } else {
+            Standing::Within
+        };
         let is_active = self.step("down", at, standing, options.down_hold, options);
         // While it comes back it stays what it was.
         if value < 1.0 {
@@ -318,12 +388,19 @@ impl Watch {
         let sentence = if is_all {
             "It does not answer".to_owned()
         } else {
-            format!("Of its instances only {} answer", words::value(&self.key.kind, self.up_share))
+            format!(
+                "Of its instances only {} answer",
+                words::value(&self.key.kind, self.up_share)
+            )
         };
         vec![Finding {
             name: "down",
             category: Category::Failure,
-            severity: if is_all { Severity::Critical } else { Severity::Warning },
+            severity: if is_all {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
             is_active,
             compared: Compared {
                 value,

@@ -94,7 +94,7 @@ impl Profile {
     pub(super) fn least(&self, at: Timestamp) -> Option<f64> {
         let yesterday = between_hours(at, |hour| median([self.weeks(hour - 24)[0]]));
         let known = [self.by_week(at), yesterday].into_iter().flatten();
-        known.map(|usual| usual.expected).min_by(f64::total_cmp)
+        known.map(|usual| usual.least).min_by(f64::total_cmp)
     }
 
     /// What is known of this hour in weeks before. The hour itself is not over yet.

@@ -33,6 +33,31 @@ impl Watch {
         beside: Beside,
         options: &AssertionOptions,
     ) -> Vec<Finding> {
+        let mut findings = vec![self.error_breach(at, value, beside, options)];
+        let is_breach = findings[0].is_active;
+        findings.push(self.unusual_ratio(
+            "error_ratio_anomaly",
+            EFFECT_MIN,
+            at,
+            value,
+            beside,
+            options,
+        ));
+        self.burn.push(at, beside.rate.unwrap_or(1.0), value);
+        findings.push(self.error_buildup(at, value, beside, options));
+        if !is_breach && !self.is_active("error_ratio_anomaly") {
+            self.past.push(at, value);
+        }
+        findings
+    }
+
+    fn error_breach(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        beside: Beside,
+        options: &AssertionOptions,
+    ) -> Finding {
         let seconds = self.seconds_since_last(at, options);
         let yesterday = self.past.yesterday(0.75).unwrap_or(0.0);
         let raised = yesterday.min(self.limits.error_ratio_cap);
@@ -43,7 +68,10 @@ impl Watch {
             false => 0.0,
         };
         let mut standing = Standing::above(value, limit, options.back);
-        if standing == Standing::Beyond && self.bad < BAD_MIN && !self.is_active("error_ratio_breach") {
+        if standing == Standing::Beyond
+            && self.bad < BAD_MIN
+            && !self.is_active("error_ratio_breach")
+        {
             standing = Standing::Between;
         }
         // The floor of bad requests is the patience; a moment more where they are many.
@@ -57,7 +85,7 @@ impl Watch {
         } else {
             ""
         };
-        let mut findings = vec![Finding {
+        Finding {
             name: "error_ratio_breach",
             category: Category::Error,
             severity: Severity::Critical,
@@ -75,17 +103,14 @@ impl Watch {
                     shown(usual),
                     shown(limit),
                 ),
-                None => format!("Errors {}; the limit is {}{why}", shown(value), shown(limit)),
+                None => format!(
+                    "Errors {}; the limit is {}{why}",
+                    shown(value),
+                    shown(limit)
+                ),
             },
             turn: Turn::Rise,
-        }];
-        findings.push(self.unusual_ratio("error_ratio_anomaly", EFFECT_MIN, at, value, beside, options));
-        self.burn.push(at, beside.rate.unwrap_or(1.0), value);
-        findings.push(self.error_buildup(at, value, beside, options));
-        if !is_breach && !self.is_active("error_ratio_anomaly") {
-            self.past.push(at, value);
         }
-        findings
     }
 
     pub(super) fn client_errors(
@@ -164,19 +189,36 @@ impl Watch {
             let burning = watch.burn.over(at, pace, rate);
             let limit = pace.factor * budget;
             let is_fast = burning.long > limit && burning.short > limit;
-            (is_fast && burning.bad >= BURN_BAD_MIN, burning.long / budget)
+            (
+                is_fast && burning.bad >= BURN_BAD_MIN,
+                burning.long / budget,
+            )
         };
-        let standing = |is_burning| if is_burning { Standing::Beyond } else { Standing::Within };
+        let standing = |is_burning| {
+            if is_burning {
+                Standing::Beyond
+            } else {
+                Standing::Within
+            }
+        };
         let (fast, slow) = (burns(self, FAST), burns(self, SLOW));
         let hold = options.buildup_hold;
         let is_fast = self.step("error_buildup fast", at, standing(fast.0), hold, options);
         let is_slow = self.step("error_buildup", at, standing(slow.0), hold, options);
-        let (factor, window) = if is_fast { (fast.1, "the last hour") } else { (slow.1, "six hours") };
+        let (factor, window) = if is_fast {
+            (fast.1, "the last hour")
+        } else {
+            (slow.1, "six hours")
+        };
         let kind = &self.key.kind;
         Finding {
             name: "error_buildup",
             category: Category::Error,
-            severity: if is_fast { Severity::Critical } else { Severity::Warning },
+            severity: if is_fast {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
             is_active: is_fast || is_slow,
             compared: Compared {
                 value,

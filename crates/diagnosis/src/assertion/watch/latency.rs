@@ -27,7 +27,9 @@ impl Watch {
     ) -> Vec<Finding> {
         self.feed_band(at, value);
         let hold_seconds = options.band.hold.as_secs_f64();
-        let is_busy = beside.rate.is_none_or(|rate| rate * hold_seconds >= REQUESTS_MIN);
+        let is_busy = beside
+            .rate
+            .is_none_or(|rate| rate * hold_seconds >= REQUESTS_MIN);
         let mut findings = self.band_findings("latency_anomaly", &[Side::Above], value);
         for finding in &mut findings {
             finding.is_active &= is_busy;
@@ -39,7 +41,13 @@ impl Watch {
             Some(_) => Standing::Between,
             None => Standing::Within,
         };
-        let is_breach = self.step("latency_breach", at, standing, options.latency_hold, options);
+        let is_breach = self.step(
+            "latency_breach",
+            at,
+            standing,
+            options.latency_hold,
+            options,
+        );
         let kind = self.key.kind.clone();
         let shown = |value| words::value(&kind, value);
         let subject = words::subject(&kind);
@@ -56,34 +64,56 @@ impl Watch {
             severity: Severity::Critical,
             is_active: is_breach,
             compared,
-            sentence: format!("{subject} {}, its limit is {shown_limit} ({why})", shown(value)),
-            turn: Turn::Rise,
-        });
-        // Minutes are good or bad; each counts as one however many requests it had.
-        let is_bad = standing == Standing::Beyond;
-        self.burn.push(at, 1.0 / 60.0, if is_bad { 1.0 } else { 0.0 });
-        let burning = self.burn.over(at, FAST, 1.0 / 60.0);
-        let most = FAST.factor * (1.0 - self.limits.objective);
-        let is_burning =
-            burning.long > most && burning.short > most && burning.bad >= BAD_MINUTES_MIN;
-        let standing = if is_burning { Standing::Beyond } else { Standing::Within };
-        let is_buildup = self.step("latency_buildup", at, standing, options.buildup_hold, options);
-        findings.push(Finding {
-            name: "latency_buildup",
-            category: Category::Error,
-            severity: Severity::Critical,
-            is_active: is_buildup,
-            compared,
             sentence: format!(
-                "{subject} was above its limit of {shown_limit} in {:.0} minutes of the last hour",
-                burning.bad,
+                "{subject} {}, its limit is {shown_limit} ({why})",
+                shown(value)
             ),
             turn: Turn::Rise,
         });
+        let is_bad = standing == Standing::Beyond;
+        findings.push(self.latency_buildup(at, is_bad, compared, options));
         if !is_breach {
             self.past.push(at, value);
         }
         findings
+    }
+
+    /// Minutes are good or bad; each counts as one however many requests it had.
+    fn latency_buildup(
+        &mut self,
+        at: Timestamp,
+        is_bad: bool,
+        compared: Compared,
+        options: &AssertionOptions,
+    ) -> Finding {
+        self.burn
+            .push(at, 1.0 / 60.0, if is_bad { 1.0 } else { 0.0 });
+        let burning = self.burn.over(at, FAST, 1.0 / 60.0);
+        let most = FAST.factor * (1.0 - self.limits.objective);
+        let is_burning =
+            burning.long > most && burning.short > most && burning.bad >= BAD_MINUTES_MIN;
+        let standing = if is_burning {
+            Standing::Beyond
+        } else {
+            Standing::Within
+        };
+        let name = "latency_buildup";
+        let is_active = self.step(name, at, standing, options.buildup_hold, options);
+        let kind = &self.key.kind;
+        Finding {
+            name,
+            category: Category::Error,
+            severity: Severity::Critical,
+            is_active,
+            compared,
+            sentence: format!(
+                "{} was above its limit of {} in {:.0} minutes of the last hour",
+                words::subject(kind),
+                words::value(kind, compared.limit.unwrap_or(0.0)),
+                burning.bad,
+            ),
+            turn: Turn::Rise,
+        }
     }
 
     /// The limit and where it comes from; `None` while too little is known.
