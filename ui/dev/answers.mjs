@@ -1,5 +1,6 @@
 // The contract of docs/api.md, answered from the made-up world.
 import { dashboards, errorRatio, evaluate, FAULT, latency, rate, SHOP } from './world.mjs';
+import { evaluateKpi } from './diagnosis.mjs';
 
 const seconds = () => Date.now() / 1000;
 const ms = (t) => Math.round(t * 1000);
@@ -150,7 +151,13 @@ export function services(query, mode) {
       rank.indexOf(a.state) - rank.indexOf(b.state) ||
       (b.kpis.rate?.now ?? 0) - (a.kpis.rate?.now ?? 0),
   );
-  return { services: list, ...(steps && { steps_ms: steps.map(ms) }), scrape_interval_s: 5 };
+  const shown =
+    mode === 'calm'
+      ? list
+          .filter(({ name }) => name in SHOP)
+          .map((one) => ({ ...one, state: 'good', sentence: null, alerts: [] }))
+      : list;
+  return { services: shown, ...(steps && { steps_ms: steps.map(ms) }), scrape_interval_s: 5 };
 }
 
 export function service(name, query) {
@@ -204,7 +211,7 @@ export function queryRange(query, mode) {
   const born = mode === 'young' ? seconds() - YOUTH : 0;
   for (let t = start; t <= Math.min(end, seconds()); t += step) {
     if (t < born) continue;
-    const values = evaluate(query.get('query'), t);
+    const values = evaluateKpi(query.get('query'), t) ?? evaluate(query.get('query'), t);
     if (values === null) return { result: [] };
     for (const [metric, value] of values) {
       const key = JSON.stringify(metric);
@@ -217,10 +224,12 @@ export function queryRange(query, mode) {
 
 export function queryInstant(query) {
   const t = Number(query.get('time') ?? seconds());
-  return (evaluate(query.get('query'), t) ?? []).map(([metric, value]) => ({
-    metric,
-    value: [t, prom(value)],
-  }));
+  return (evaluateKpi(query.get('query'), t) ?? evaluate(query.get('query'), t) ?? []).map(
+    ([metric, value]) => ({
+      metric,
+      value: [t, prom(value)],
+    }),
+  );
 }
 
 /** As many as an installation of this kind is ever asked to show. */

@@ -1,11 +1,13 @@
 // Serves ui/dist and the contract of docs/api.md from made-up data, for work on the UI alone.
-//   node dev/fixture-server.mjs [--port 5190] [--mode lively|young|empty|many|crowd|slow|error|partial]
+//   node dev/fixture-server.mjs [--port 5190]
+//     [--mode lively|calm|young|empty|many|grouped|crowd|slow|error|partial]
 // `POST /__mode/<name>` changes the mode while it runs.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as answers from './answers.mjs';
+import * as diagnosis from './diagnosis.mjs';
 
 const DIST = join(import.meta.dirname, '..', 'dist');
 const TYPES = {
@@ -36,6 +38,12 @@ export function startFixture({ port = 0, mode = 'lively' } = {}) {
     if (control !== null && request.method === 'POST') {
       state.mode = control[1];
       response.end('ok\n');
+    } else if (url.pathname.startsWith('/api/') && request.method === 'POST') {
+      let body = '';
+      request.on('data', (part) => {
+        body += part;
+      });
+      request.on('end', () => act(url, JSON.parse(body || '{}'), response, state.mode));
     } else if (url.pathname.startsWith('/api/')) {
       setTimeout(() => answer(url, response, state.mode), state.mode === 'slow' ? SLOW_MS : 10);
     } else {
@@ -56,6 +64,17 @@ export function startFixture({ port = 0, mode = 'lively' } = {}) {
       });
     });
   });
+}
+
+const INCIDENT = /^\/api\/v1\/incidents\/([^/]+)(?:\/(\w+))?$/;
+
+function act(url, body, response, mode) {
+  const [, id, what] = INCIDENT.exec(url.pathname) ?? [];
+  const done =
+    id === undefined ? null : diagnosis.act(decodeURIComponent(id), what ?? '', body, mode);
+  if (done === null)
+    send(response, 404, { status: 'error', errorType: 'not_found', error: 'no such incident' });
+  else send(response, 200, { status: 'success', data: done });
 }
 
 function answer(url, response, mode) {
@@ -84,6 +103,25 @@ function answer(url, response, mode) {
       return ok({});
     case '/api/v1/status/buildinfo':
       return ok({ version: '0.1.0', revision: 'fixture' });
+    case '/api/v1/graph':
+      return ok(
+        diagnosis.graph(query, mode),
+        mode === 'partial'
+          ? ['relations of hosts are missing: the query took longer than 2 s']
+          : [],
+      );
+    case '/api/v1/entities':
+      return ok(diagnosis.entities(query, mode));
+    case '/api/v1/entity': {
+      const found = diagnosis.entity(query, mode);
+      return found === null ? fail(404, 'not_found', 'no such entity at this time') : ok(found);
+    }
+    case '/api/v1/assertions':
+      return ok(diagnosis.assertions(query, mode));
+    case '/api/v1/changes':
+      return ok(diagnosis.changes(mode));
+    case '/api/v1/incidents':
+      return ok(diagnosis.incidents(query, mode));
     case '/api/v1/query':
       return ok({ resultType: 'vector', result: answers.queryInstant(query) });
     case '/api/v1/query_range': {
@@ -97,11 +135,25 @@ function answer(url, response, mode) {
         : fail(400, 'bad_data', error);
     }
     default: {
+      const [, id, what] = INCIDENT.exec(url.pathname) ?? [];
+      if (id !== undefined) return incidentAnswer(decodeURIComponent(id), what, response, mode);
       const name = /^\/api\/v1\/services\/([^/]+)$/.exec(url.pathname)?.[1];
       const found = name === undefined ? null : answers.service(decodeURIComponent(name), query);
       return found === null ? fail(404, 'not_found', `no service is called ${name}`) : ok(found);
     }
   }
+}
+
+function incidentAnswer(id, what, response, mode) {
+  const found =
+    what === 'postmortem' ? diagnosis.postmortem(id, mode) : diagnosis.incident(id, mode);
+  if (found === null) {
+    const error = `no incident is called ${id}`;
+    send(response, 404, { status: 'error', errorType: 'not_found', error });
+  } else if (what === 'postmortem') {
+    response.writeHead(200, { 'content-type': 'text/markdown; charset=utf-8' });
+    response.end(found);
+  } else send(response, 200, { status: 'success', data: found });
 }
 
 function send(response, status, body) {

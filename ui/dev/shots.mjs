@@ -10,10 +10,67 @@ mkdirSync(folder, { recursive: true });
 const wanted = process.argv.slice(2);
 
 const press = (key) => (page) => page.keyboard.press(key);
+const drag = async (page) => {
+  await page.mouse.move(300, 600);
+  await page.mouse.down();
+  await page.mouse.move(380, 640, { steps: 4 });
+  await page.mouse.up();
+};
+const INCIDENT = '/incidents/inc-20261127-1';
 const CASES = [
   ['home', '/', 'lively'],
   ['home-empty', '/', 'empty'],
+  ['home-calm', '/', 'calm'],
   ['home-many', '/', 'many'],
+  ['incidents', '/incidents', 'lively'],
+  ['incidents-many', '/incidents', 'many'],
+  ['incidents-calm', '/incidents', 'calm'],
+  ['incidents-empty', '/incidents', 'empty'],
+  ['incidents-error', '/incidents', 'error', { noisy: true }],
+  ['incident', INCIDENT, 'lively', { full: true, at: 3000 }],
+  ['incident-fold', INCIDENT, 'lively', { at: 3000 }],
+  ['incident-past', '/incidents/inc-past-0', 'lively', { full: true }],
+  ['incident-none', '/incidents/nothing', 'lively', { noisy: true }],
+  [
+    'incident-act',
+    INCIDENT,
+    'lively',
+    { act: (page) => page.getByRole('button', { name: 'Split' }).click() },
+  ],
+  [
+    'incident-postmortem',
+    INCIDENT,
+    'lively',
+    { act: (page) => page.getByRole('button', { name: 'Post-mortem' }).click() },
+  ],
+  ['graph', '/graph', 'lively', { at: 2500 }],
+  ['graph-all', '/graph?show=all&parts=1', 'lively', { at: 2500 }],
+  ['graph-focus', '/graph?focus=service%2Fpayments&sel=service%2Fpayments', 'lively', { at: 2500 }],
+  ['graph-table', '/graph?table=1', 'lively'],
+  ['graph-calm', '/graph', 'calm', { at: 2500 }],
+  ['graph-many', '/graph?show=all', 'many', { at: 2500 }],
+  ['graph-grouped', '/graph?show=all', 'grouped', { at: 2500 }],
+  ['graph-crowd', '/graph?show=all', 'crowd', { at: 3500 }],
+  ['graph-trouble', '/graph', 'crowd', { at: 3500 }],
+  ['graph-empty', '/graph', 'empty'],
+  ['graph-error', '/graph', 'error', { noisy: true }],
+  ['graph-partial', '/graph', 'partial', { at: 2500 }],
+  ['graph-moved', '/graph', 'lively', { at: 2500, act: drag }],
+  ['insights', '/insights?range=1h', 'lively'],
+  ['insights-many', '/insights?range=6h', 'many'],
+  ['insights-top', '/insights?range=6h&view=top', 'many'],
+  ['insights-empty', '/insights', 'empty'],
+  ['insights-error', '/insights', 'error', { noisy: true }],
+  [
+    'insights-open',
+    '/insights?range=1h',
+    'lively',
+    { act: (page) => page.locator('.stretch').first().click(), settle: 1500 },
+  ],
+  ['entity', '/entities/service/payments', 'lively', { full: true, at: 3000 }],
+  ['entity-database', '/entities/database/orders', 'lively', { full: true, at: 3000 }],
+  ['entity-route', '/entities/route/POST%20%2Fcharge?scope.service=payments', 'lively'],
+  ['entity-none', '/entities/service/nowhere', 'lively', { noisy: true }],
   ['home-partial', '/', 'partial'],
   ['home-error', '/', 'error', { noisy: true }],
   ['home-loading', '/', 'slow', { at: 600 }],
@@ -93,7 +150,7 @@ for (const [name, path, mode, options = {}] of CASES) {
         server.close();
         await page.waitForTimeout(7000);
       }
-      await page.waitForTimeout(300);
+      await page.waitForTimeout(options.settle ?? 300);
       await page.screenshot({
         path: join(folder, `${name}-${scheme}-${size}.png`),
         fullPage: options.full === true,

@@ -6,25 +6,33 @@ import {
   LazyAlertsPage,
   LazyDashboardPage,
   LazyDashboardsPage,
+  LazyEntityPage,
   LazyExpressionPage,
+  LazyGraphPage,
+  LazyHelpDialog,
   LazyHistoryPage,
   LazyImportedPage,
+  LazyIncidentPage,
+  LazyIncidentsPage,
+  LazyInsightsPage,
   LazyLibraryPage,
   LazyNotificationsPage,
+  LazyObjectivePage,
+  LazyObjectivesPage,
   LazyPackPage,
   LazyRulesPage,
   LazyServicePage,
   LazySilencesPage,
+  LazyTargetsPage,
   prefetchPages,
 } from './lazy';
 import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
-import { TargetsPage } from './pages/targets/TargetsPage';
-import { HelpDialog } from './parts/HelpDialog';
-import { pickerOpen, RangePicker, stepRange } from './parts/RangePicker';
+import { pickerOpen } from './parts/pickerOpen';
+import { RangePicker, stepRange } from './parts/RangePicker';
 import { refreshNow } from './state/clock';
 import { listenKeys, moveRow, type Shortcut } from './state/keys';
-import { hrefTo, navigate, path } from './state/url';
+import { hrefTo, navigate, params, path } from './state/url';
 
 /** The frame around every page: rail, bar, banner, keyboard. */
 export function App() {
@@ -65,7 +73,7 @@ export function App() {
         </main>
       </div>
       {help.value && (
-        <HelpDialog
+        <LazyHelpDialog
           shortcuts={shortcuts}
           onClose={() => {
             help.value = false;
@@ -85,23 +93,43 @@ const PAGES: Record<string, ComponentType> = {
   '/alerts/silences': LazySilencesPage,
   '/alerts/notifications': LazyNotificationsPage,
   '/dashboards': LazyDashboardsPage,
-  '/graph': LazyExpressionPage,
+  '/graph': GraphOrExpression,
+  '/incidents': LazyIncidentsPage,
+  '/insights': LazyInsightsPage,
   '/library': LazyLibraryPage,
-  '/targets': TargetsPage,
+  '/objectives': LazyObjectivesPage,
+  '/targets': LazyTargetsPage,
 };
+
+/** Prometheus's links to expressions have the graph's address: an expression tells them apart. */
+function GraphOrExpression() {
+  return params.value.has('g0.expr') ? <LazyExpressionPage /> : <LazyGraphPage />;
+}
 
 function Page({ path }: { path: string }) {
   const at = path.replace(/\/$/, '');
   const Known = Object.hasOwn(PAGES, at) ? PAGES[at] : undefined;
   if (Known !== undefined) return <Known />;
-  const [, kind, id = ''] = /^\/(services|library|dashboards)\/(.+)$/.exec(at) ?? [];
+  const [, kind, id = ''] =
+    /^\/(services|library|dashboards|incidents|entities|objectives)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':
       if (!id.includes('/')) return <LazyServicePage key={name} name={name} />;
       break;
+    case 'incidents':
+      if (!id.includes('/')) return <LazyIncidentPage key={name} id={name} />;
+      break;
+    case 'entities': {
+      const [type = '', entity = '', ...rest] = id.split('/').map(decoded);
+      if (entity !== '' && rest.length === 0) return <LazyEntityPage type={type} name={entity} />;
+      break;
+    }
     case 'library':
       if (!id.includes('/')) return <LazyPackPage key={name} id={name} />;
+      break;
+    case 'objectives':
+      if (!id.includes('/')) return <LazyObjectivePage key={name} id={name} />;
       break;
     case 'dashboards':
       // A pack's dashboard has the pack's name before it.
@@ -125,10 +153,14 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
   return [
     { keys: '/', does: 'Search', run: () => document.getElementById('search')?.focus() },
     { keys: 'g h', does: 'Go to Home', run: to('/') },
+    { keys: 'g i', does: 'Go to Incidents', run: to('/incidents') },
+    { keys: 'g n', does: 'Go to Insights', run: to('/insights') },
+    { keys: 'g g', does: 'Go to Graph', run: to('/graph') },
     { keys: 'g a', does: 'Go to Alerts', run: to('/alerts') },
     { keys: 'g r', does: 'Go to Rules', run: to('/alerts/rules') },
     { keys: 'g s', does: 'Go to Silences', run: to('/alerts/silences') },
     { keys: 'g d', does: 'Go to Dashboards', run: to('/dashboards') },
+    { keys: 'g o', does: 'Go to Objectives', run: to('/objectives') },
     { keys: 'g l', does: 'Go to Library', run: to('/library') },
     { keys: 'g t', does: 'Go to Targets', run: to('/targets') },
     {
@@ -144,7 +176,7 @@ function shortcutsOf(showHelp: () => void): Shortcut[] {
     { keys: 'k', does: 'Previous row', run: () => moveRow(-1) },
     { keys: 'Enter', does: 'Open the row', run: (event) => openFocused(event) },
     { keys: 's', does: 'Silence the alert in focus', run: () => silenceFocused() },
-    { keys: 'v', does: 'Charts as tables, and back', run: () => toggleTables() },
+    { keys: 'v', does: 'Pictures as tables, and back', run: () => toggleTables() },
     { keys: 'r', does: 'Refresh now', run: refreshNow },
     { keys: '?', does: 'This help', run: showHelp },
   ];

@@ -1,8 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { fetchAlerts } from './api/alerts';
 import { fetchBuildInfo } from './api/buildinfo';
-import { serverDownSince } from './api/client';
+import { serverDownSince, unlessAbsent } from './api/client';
+import { fetchEntities } from './api/entities';
+import { fetchIncidents } from './api/incidents';
 import { fetchServices } from './api/services';
+import { entityHref, kindWord } from './diagnosis/entity';
+import { incidentHref } from './diagnosis/incident';
 import { lasting } from './format/duration';
 import { clock } from './format/time';
 import { AgainButton } from './parts/Loadable';
@@ -17,11 +21,18 @@ import { useQuery } from './state/useQuery';
 
 const PAGES: RailLink[] = [
   { path: '/', name: 'Home', icon: 'home' },
+  { path: '/incidents', name: 'Incidents', icon: 'incidents' },
+  { path: '/graph', name: 'Graph', icon: 'graph' },
+  { path: '/insights', name: 'Insights', icon: 'insights' },
   { path: '/alerts', name: 'Alerts', icon: 'alerts' },
+  { path: '/objectives', name: 'Objectives', icon: 'objectives' },
   { path: '/dashboards', name: 'Dashboards', icon: 'chart' },
   { path: '/targets', name: 'Targets', icon: 'targets' },
   { path: '/library', name: 'Library', icon: 'library' },
 ];
+
+// One letter is in nearly every name.
+const ENTITY_TEXT_MIN = 2;
 
 /** What is found by its name and stands below another page. */
 const SUBPAGES = [
@@ -31,44 +42,69 @@ const SUBPAGES = [
   { path: '/alerts/notifications', name: 'Notifications' },
 ];
 
-/** The rail with how many alerts fire and which build answers. */
+/** The rail with how much is wrong and which build answers. */
 export function RailWithNews({ onHelp }: { onHelp: () => void }) {
   const { remote } = useQuery('alerts', '', fetchAlerts);
+  const incidents = useQuery('rail-incidents', '', (abort) =>
+    unlessAbsent(fetchIncidents({ state: 'open' }, abort)),
+  );
   const build = useQuery('build', '', fetchBuildInfo, { live: false });
   const info = build.remote.value.value;
   const firing = (remote.value.value?.alerts ?? []).filter(
     ({ state, labels }) => state === 'firing' && !isHeartbeat(labels),
   );
   const critical = firing.some(({ labels }) => severityState(labels.severity) === 'critical');
-  const links = PAGES.map((page) =>
-    page.path !== '/alerts' || firing.length === 0
-      ? page
-      : {
-          ...page,
-          badge: {
-            count: firing.length,
-            state: critical ? ('critical' as const) : ('warning' as const),
-            says: `${firing.length} firing`,
-          },
-        },
-  );
+  const open = incidents.remote.value.value?.incidents ?? [];
+  const grave = open.some(({ severity }) => severity === 'critical');
+  const badges: Record<string, Badge | undefined> = {
+    '/alerts': badgeOf(firing.length, critical, 'firing'),
+    '/incidents': badgeOf(open.length, grave, 'open'),
+  };
+  const links = PAGES.map((page) => ({ ...page, badge: badges[page.path] }));
   return (
     <Rail links={links} version={info?.pyrometerVersion ?? info?.version ?? ''} onHelp={onHelp} />
   );
 }
 
+type Badge = NonNullable<RailLink['badge']>;
+
+function badgeOf(count: number, critical: boolean, word: string): Badge | undefined {
+  if (count === 0) return undefined;
+  return { count, state: critical ? 'critical' : 'warning', says: `${count} ${word}` };
+}
+
 /** The search field; what can be found is asked for when somebody goes there. */
 export function SearchEverything() {
   const wanted = useSignal(false);
+  const text = useSignal('');
   const services = useQuery('search', '', (abort) => fetchServices(undefined, abort), {
     enabled: wanted.value,
   });
   const alerts = useQuery('search-alerts', '', fetchAlerts, { enabled: wanted.value });
+  const incidents = useQuery(
+    'search-incidents',
+    '',
+    (abort) => unlessAbsent(fetchIncidents({ state: 'open' }, abort)),
+    { enabled: wanted.value },
+  );
+  // There may be thousands of entities: the server looks for them, from the second letter on.
+  const asked = text.value.trim();
+  const entities = useQuery(
+    'search-entities',
+    asked,
+    (abort) => unlessAbsent(fetchEntities(asked, abort)),
+    { enabled: asked.length >= ENTITY_TEXT_MIN, live: false },
+  );
   const all: Found[] = [
     ...(services.remote.value.value?.services ?? []).map(({ name }) => ({
       name,
       kind: 'service',
       href: hrefTo(`/services/${encodeURIComponent(name)}`),
+    })),
+    ...(incidents.remote.value.value?.incidents ?? []).map(({ id, title }) => ({
+      name: title,
+      kind: 'incident',
+      href: incidentHref(id),
     })),
     ...[...PAGES, ...SUBPAGES].map(({ name, path }) => ({
       name,
@@ -80,12 +116,24 @@ export function SearchEverything() {
       kind: 'alert',
       href: hrefTo('/alerts', { filter: name }),
     })),
+    // Services have been named above, with the page that people know.
+    ...(entities.remote.value.value?.entities ?? [])
+      .filter(({ type }) => type !== 'service')
+      .map((entity) => ({
+        name: entity.name,
+        kind: kindWord(entity.type),
+        href: entityHref(entity),
+        found: true,
+      })),
   ];
   return (
     <Search
       all={all}
       onOpen={() => {
         wanted.value = true;
+      }}
+      onText={(next) => {
+        text.value = next;
       }}
     />
   );

@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { lazily } from './parts/lazily';
 import { SkeletonRows } from './parts/Loadable';
+import { RangeMenu } from './parts/RangePicker';
 
 // Each page is a chunk of its own: Home is there before any of them.
 
@@ -44,12 +45,45 @@ export const LazyImportedPage = lazyPage<{ uid: string }>(
 export const LazyExpressionPage = lazyPage(
   async () => (await import('./pages/expression/ExpressionPage')).ExpressionPage,
 );
+export const LazyTargetsPage = lazyPage(
+  async () => (await import('./pages/targets/TargetsPage')).TargetsPage,
+);
+export const LazyIncidentsPage = lazyPage(
+  async () => (await import('./pages/incidents/IncidentsPage')).IncidentsPage,
+);
+export const LazyIncidentPage = lazyPage<{ id: string }>(
+  async () => (await import('./pages/incidents/IncidentPage')).IncidentPage,
+);
+export const LazyInsightsPage = lazyPage(
+  async () => (await import('./pages/insights/InsightsPage')).InsightsPage,
+);
+export const LazyGraphPage = lazyPage(
+  async () => (await import('./pages/graph/GraphPage')).GraphPage,
+);
+export const LazyEntityPage = lazyPage<{ type: string; name: string }>(
+  async () => (await import('./pages/entity/EntityPage')).EntityPage,
+);
+
+export const LazyHelpDialog = lazily<{
+  shortcuts: { keys: string; does: string }[];
+  onClose: () => void;
+}>(async () => (await import('./parts/HelpDialog')).HelpDialog, null);
+
+export const LazyObjectivesPage = lazyPage(
+  async () => (await import('./pages/objectives/ObjectivesPage')).ObjectivesPage,
+);
+export const LazyObjectivePage = lazyPage<{ id: string }>(
+  async () => (await import('./pages/objectives/ObjectivePage')).ObjectivePage,
+);
 
 /** Fetches what is opened most, once the first page has had its time. */
 export function prefetchPages(): () => void {
   const timer = setTimeout(() => {
     void LazyServicePage.prefetch();
+    void LazyIncidentPage.prefetch();
     void LazyAlertsPage.prefetch();
+    void RangeMenu.prefetch();
+    void LazyHelpDialog.prefetch();
   }, 1_500);
   return () => clearTimeout(timer);
 }

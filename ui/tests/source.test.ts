@@ -24,6 +24,19 @@ test('uPlot is imported by TimeChart alone', () => {
   check(/^import (?!type ).*from 'uplot/m, ['../src/parts/TimeChart.tsx']);
 });
 
+test('dagre is imported by the layered layout alone', () => {
+  check(/from '@dagrejs/, ['../src/diagnosis/layered.ts']);
+});
+
+test('what the diagnosis works out needs no page, no part and no fetch of its own', () => {
+  const found = SOURCES.filter(
+    ([path, text]) =>
+      path.includes('/src/diagnosis/') &&
+      /\bfetch\w*\(|from '\.\.\/(pages|panels)|useQuery/.test(text),
+  );
+  expect(found.map(([path]) => path)).toEqual([]);
+});
+
 test('no text of the data can become an element', () => {
   check(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/i);
 });
@@ -33,7 +46,9 @@ test('nothing is written to the console', () => {
 });
 
 test('no page imports from another page', () => {
-  check(/from '\.\.\/(home|service|alerts|library|dashboards|targets|not-found)\//);
+  check(
+    /from '\.\.\/(home|service|alerts|library|dashboards|targets|not-found|incidents|graph|entity|insights)\//,
+  );
 });
 
 test('parts and formats never fetch', () => {

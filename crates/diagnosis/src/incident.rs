@@ -6,9 +6,11 @@ mod near;
 mod rank;
 mod shift;
 mod symptom;
+mod watch;
 pub mod words;
 
 pub use correlate::{Incident, IncidentOptions, Incidents, Transition};
 pub use rank::{Evidence, Explanation, SUSPECTS_MAX, Scene, Suspect, Term, explain_scene};
 pub use shift::{Shift, Usual, shifts};
-pub use symptom::{Findings, Symptom, Window};
+pub use symptom::{Findings, Stated, Symptom, Window};
+pub use watch::{Watch, assertion};

@@ -1,5 +1,6 @@
 //! KPIs: the few numbers by which every entity is judged, whatever its exporter calls them.
 
+pub mod collect;
 pub mod infer;
 pub mod mapping;
 

@@ -16,7 +16,8 @@ mod readiness;
 
 use std::collections::BTreeMap;
 
-use crate::graph::{EntityQuery, ModelRules};
+use crate::graph::{EntityKind, EntityQuery, ModelRules};
+use crate::kpi::KpiKind;
 use crate::notify::Inhibition;
 use crate::reader::Problem;
 use crate::rules::RuleGroup;
@@ -52,7 +53,10 @@ pub struct Pack {
     pub conditional: Vec<(String, String)>,
     /// Which entities and relations its series tell of.
     pub model: ModelRules,
+    /// Of services, one number a job.
     pub kpis: Vec<Kpi>,
+    /// Of everything else: routes, hosts, queues, instances; each has [`Kpi::of`].
+    pub entity_kpis: Vec<Kpi>,
     pub facts: Vec<Fact>,
     /// Recording rules first.
     pub groups: Vec<RuleGroup>,
@@ -117,7 +121,7 @@ pub struct Variant {
     pub besides: Vec<String>,
 }
 
-/// A number that matters, one series per job.
+/// A number that matters, one series for each entity that it is about.
 #[derive(Clone, Debug)]
 pub struct Kpi {
     pub name: String,
@@ -125,6 +129,22 @@ pub struct Kpi {
     /// Whether less or more is better; `None` for neither.
     pub good: Option<Good>,
     pub query: QueryText,
+    /// What it measures, whatever the exporter calls it; `None` for what is shown only.
+    pub kind: Option<KpiKind>,
+    /// Whose it is; `None` for the service that `job` names.
+    pub of: Option<KpiOf>,
+}
+
+/// Which labels of a KPI's series make the entity that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KpiOf {
+    pub kind: EntityKind,
+    /// The first that is not empty is the name. `$variant` stands for a label's name.
+    pub name: Vec<String>,
+    /// Instead of a name, the label whose address (`10.0.0.5:9100`) names a host.
+    pub host: Option<String>,
+    /// Labels of the scope and the labels that hold their values.
+    pub scope: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

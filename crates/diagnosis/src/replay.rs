@@ -35,6 +35,8 @@ pub struct ReplayOptions {
     pub normal_until: Option<Timestamp>,
     /// Between two samples; see [`step_of`].
     pub step: Duration,
+    /// What each sample of a rate or ratio looks back over: the window of a query, else a step.
+    pub window: Duration,
     pub incidents: IncidentOptions,
 }
 

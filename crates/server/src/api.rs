@@ -4,8 +4,11 @@ mod alertmanager;
 mod answer;
 mod assertions;
 mod dashboards;
+mod edits;
 mod graph;
+mod kpis;
 mod notifications;
+mod objectives;
 mod packs;
 mod params;
 mod query;
@@ -75,6 +78,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(graph::router())
         .merge(assertions::router())
         .merge(dashboards::router())
+        .merge(objectives::router())
+        .merge(edits::router())
+        .merge(kpis::router())
         .fallback(unknown);
     Router::new()
         .nest("/api/v1", prometheus)

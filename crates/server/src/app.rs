@@ -11,8 +11,11 @@ use tokio::sync::mpsc;
 use crate::assertions::Asserter;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::Notifier;
+use crate::objectives::Objectives;
 use crate::query::QueryEngine;
 use crate::relate::Relator;
 use crate::self_metrics::SelfMetrics;
@@ -27,7 +30,11 @@ pub(crate) struct App {
     pub(crate) judge: Judge,
     pub(crate) relator: Relator,
     pub(crate) asserter: Asserter,
+    pub(crate) kpis: Kpis,
+    /// What people changed by the API.
+    pub(crate) edits: Edits,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) objectives: Objectives,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
     pub(crate) settings: Settings,
@@ -53,6 +60,10 @@ pub(crate) struct Settings {
     pub(crate) thresholds: Option<PathBuf>,
     /// Model rules of the user.
     pub(crate) model_files: Vec<PathBuf>,
+    /// Files and folders with objectives that only their files change.
+    pub(crate) objective_files: Vec<PathBuf>,
+    /// A file with mappings of metrics.
+    pub(crate) mappings: Option<PathBuf>,
     /// For `status/flags`: name without dashes, value as given or the default.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -73,6 +84,7 @@ impl App {
         targets: Arc<Targets>,
         config: Arc<Config>,
         notifier: Notifier,
+        edits: Edits,
         clock: Clock,
         metrics: Arc<SelfMetrics>,
         settings: Settings,
@@ -85,7 +97,10 @@ impl App {
             judge: Judge::new(),
             relator: Relator::default(),
             asserter: Asserter::default(),
+            kpis: Kpis::new(settings.mappings.clone()),
+            edits,
             notifier: Arc::new(notifier),
+            objectives: Objectives::new(&settings.data_dir, settings.objective_files.clone()),
             clock,
             metrics,
             settings,

@@ -18,6 +18,7 @@ use diagnosis::assertion::{
     Assertion, AssertionOptions, AssertionTransition, Assertions, Category, EntityAlert,
     Thresholds, TransitionKind,
 };
+use diagnosis::kpi::KpiSeries;
 use model::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -184,7 +185,13 @@ impl Memory {
         let snapshot = app.store.snapshot();
         let taken = match self.taken {
             Some(taken) => taken,
-            None => self.learn(&snapshot, now),
+            None => {
+                let sources = crate::kpis::sources(app);
+                let history = |from: Timestamp, to: Timestamp, step: Duration| {
+                    crate::kpis::history(&sources, &snapshot, from, to, step)
+                };
+                self.learn(now, &history)
+            }
         };
         let alerts = alerts(app);
         let mut rounds: BTreeMap<Timestamp, Vec<_>> = BTreeMap::new();
@@ -222,19 +229,24 @@ impl Memory {
         });
     }
 
-    /// Learns what KPIs usually are; up to when.
-    fn learn(&mut self, snapshot: &store::Snapshot, now: Timestamp) -> Timestamp {
-        let from = now.minus(LEARNED);
-        match series::kpis(snapshot, from, now) {
-            Ok(mut kpis) => {
-                // The order of the keys: rates come before what is judged beside them.
-                kpis.sort_by(|a, b| a.key.cmp(&b.key));
-                for kpi in &mut kpis {
-                    series::thin(&mut kpi.samples, LEARNED_STEP, now.minus(LEARNED_WHOLE));
-                    self.assertions.learn(kpi);
-                }
+    /// Learns what KPIs usually are; up to when. `history` gives them from one moment to another,
+    /// one in a step, also of before they were written.
+    fn learn(
+        &mut self,
+        now: Timestamp,
+        history: &dyn Fn(Timestamp, Timestamp, Duration) -> Vec<KpiSeries>,
+    ) -> Timestamp {
+        let recent = now.minus(LEARNED_WHOLE);
+        for (from, to, step) in [
+            (now.minus(LEARNED), recent, LEARNED_STEP),
+            (recent.plus_millis(1), now, INTERVAL),
+        ] {
+            let mut kpis = history(from, to, step);
+            // The order of the keys: rates come before what is judged beside them.
+            kpis.sort_by(|a, b| a.key.cmp(&b.key));
+            for kpi in &kpis {
+                self.assertions.learn(kpi);
             }
-            Err(error) => warn!(error = %error_chain(&error), "no history is learned"),
         }
         self.taken = Some(now);
         now

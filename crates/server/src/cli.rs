@@ -13,6 +13,7 @@ mod notify;
 mod query;
 mod replay;
 mod run;
+mod slo;
 mod style;
 mod targets;
 mod test;
@@ -78,6 +79,11 @@ enum Command {
     Notify {
         #[command(subcommand)]
         what: NotifyWhat,
+    },
+    /// Objectives of a running server.
+    Slo {
+        #[command(subcommand)]
+        what: SloWhat,
     },
     /// Tell what alerting rules would have done over stored history.
     Backtest(backtest::BacktestArgs),
@@ -151,6 +157,13 @@ pub(crate) struct UpArgs {
     /// A file with limits of your own for services, routes and resources; read anew when it changes.
     #[arg(long, value_name = "FILE", env = "PYROMETER_THRESHOLDS")]
     pub(crate) thresholds: Option<PathBuf>,
+    /// OpenSLO files, or folders of them, with objectives that only their files change; may stand
+    /// several times; read anew on a reload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objectives: Vec<PathBuf>,
+    /// A file that maps metrics of your own to KPIs; read anew when it changes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mappings: Option<PathBuf>,
     /// What is logged to standard error.
     #[arg(long, value_name = "LEVEL", default_value = "warn", env = "PYROMETER_LOG",
         value_parser = ["error", "warn", "info", "debug", "trace"])]
@@ -209,6 +222,16 @@ enum CheckWhat {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Check OpenSLO files, or folders of them.
+    Slo {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files that map metrics of your own to KPIs.
+    Mappings {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Check folders with packs, and a file with overrides of them and of ours.
     Packs {
         #[arg(value_name = "FOLDER", required_unless_present = "overrides")]
@@ -228,6 +251,44 @@ enum ExportWhat {
         /// Only this pack; may stand several times.
         #[arg(long, value_name = "ID")]
         pack: Vec<String>,
+    },
+    /// The rules of objectives for Prometheus, and inhibitions for Alertmanager.
+    Objectives {
+        /// Where to; made when it is missing, files of the same names are replaced.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// OpenSLO files, or folders of them.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// How often the services are scraped: a minute's events need four scrapes.
+        #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+        scrape_interval: Duration,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SloWhat {
+    /// List objectives and how they stand; 1 when one is missed or burns fast.
+    List {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Give OpenSLO files, or folders of them, to the server.
+    Import {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Put them in the place of those of the same names.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Print them as OpenSLO documents.
+    Export {
+        /// Only this one.
+        id: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
     },
 }
 
@@ -372,9 +433,18 @@ pub(crate) fn run() -> ExitCode {
         Command::Notify {
             what: NotifyWhat::Test { receiver, server },
         } => notify::test(&server, &receiver),
+        Command::Slo { what } => slo::run(&what),
         Command::Export {
             what: ExportWhat::Packs { folder, pack },
         } => export::packs(&folder, &pack),
+        Command::Export {
+            what:
+                ExportWhat::Objectives {
+                    folder,
+                    files,
+                    scrape_interval,
+                },
+        } => slo::export_rules(&folder, &files, scrape_interval),
         Command::Import { files, server } => dashboards::import(&server, &files),
         Command::Test {
             what: TestWhat::Rules { files, run, junit },
@@ -420,6 +490,8 @@ fn check_what(what: CheckWhat) -> ExitCode {
         CheckWhat::Packs { folders, overrides } => check::packs(folders, overrides),
         CheckWhat::Model { files } => check::models(&files),
         CheckWhat::Thresholds { files } => check::thresholds(&files),
+        CheckWhat::Mappings { files } => check::mappings(&files),
+        CheckWhat::Slo { files } => slo::check(&files),
         CheckWhat::Dashboards { files } => dashboards::check(&files),
     }
 }

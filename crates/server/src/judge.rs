@@ -28,6 +28,7 @@ use tracing::{error, warn};
 
 pub(crate) use self::detections::Detections;
 pub(crate) use self::group::{GroupReport, JudgedGroup, RuleReport};
+pub(crate) use self::load::LoadedGroup;
 pub(crate) use self::packs::{LoadedPacks, PackSources, from_folder, load as load_packs};
 use self::schedule::Schedule;
 use crate::app::App;
@@ -73,7 +74,7 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new() -> Self {
         Self {
-            packs: RwLock::new(Arc::new(load_packs(&PackSources::default()).packs)),
+            packs: RwLock::new(Arc::new(load_packs(&PackSources::default(), "").packs)),
             groups: RwLock::default(),
             detections: RwLock::default(),
             listener: RwLock::default(),
@@ -208,18 +209,20 @@ impl Judge {
         for problem in &loaded.problems {
             error!(file = %problem.file.display(), %problem.reason, "rule file cannot be used");
         }
+        loaded.groups.extend(app.objectives.groups(app));
+        let mut inhibitions = app.objectives.inhibitions();
         if app.settings.packs {
-            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources);
+            let edited = app.edits.all().overrides_text();
+            let LoadedPacks { packs, problems } = load_packs(&app.settings.pack_sources, &edited);
             for problem in &problems {
                 error!(%problem, "a pack or an override cannot be used");
             }
             loaded.groups.extend(load::pack_groups(&packs));
-            let inhibitions = packs.iter().flat_map(|pack| pack.inhibitions.clone());
-            let inhibitions = inhibitions.collect();
-            app.notifier
-                .set_pack_inhibitions(inhibitions, app.clock.now());
+            inhibitions.extend(packs.iter().flat_map(|pack| pack.inhibitions.clone()));
             *self.packs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(packs);
         }
+        app.notifier
+            .set_pack_inhibitions(inhibitions, app.clock.now());
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         let mut next: Vec<Arc<JudgedGroup>> = Vec::with_capacity(loaded.groups.len());
         let options = GroupOptions {

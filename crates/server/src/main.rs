@@ -2,7 +2,7 @@
 //!
 //! The only crate with tokio, HTTP and a clock. Reading order: what is typed ([`cli`]), what runs
 //! ([`up`]), what is shared ([`app`]); then the way of the data: [`config`], [`discovery`],
-//! [`scrape`], [`query`], [`judge`], [`assertions`], [`notify`], [`api`], [`ui`].
+//! [`scrape`], [`query`], [`judge`], [`assertions`], [`notify`], [`objectives`], [`api`], [`ui`].
 
 mod api;
 mod app;
@@ -11,10 +11,13 @@ mod cli;
 mod clock;
 mod config;
 mod discovery;
+mod edits;
 mod exchange;
 mod judge;
+mod kpis;
 mod metadata;
 mod notify;
+mod objectives;
 mod query;
 mod relabel;
 mod relate;

@@ -29,7 +29,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, warn};
 
 use self::deliver::{Delivery, deliver};
-pub(crate) use self::file::{Integration, NotifyConfig, NotifyConfigError};
+pub(crate) use self::file::{Integration, NotifyConfig, NotifyConfigError, zone};
 pub(crate) use self::forward::Forward;
 use self::gauges::NotifyCounts;
 pub(crate) use self::gauges::{IntegrationGauges, NotifyGauges};

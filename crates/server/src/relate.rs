@@ -36,6 +36,9 @@ use crate::scrape::error_chain;
 /// How often the graph is derived anew.
 const INTERVAL: Duration = Duration::from_secs(15);
 
+/// While there is no graph: whoever has just started wants to see something.
+const INTERVAL_EMPTY: Duration = Duration::from_secs(3);
+
 /// How long what is not seen any more stays in the graph: as long as the engine looks back, so
 /// that a target that misses some scrapes never leaves.
 const KEEP: Duration = Duration::from_secs(5 * 60);
@@ -55,8 +58,6 @@ pub(crate) struct Related {
     pub(crate) sources: Vec<RuleSource>,
     /// Which entity an alert or a series speaks of.
     pub(crate) lookup: Arc<Lookup>,
-    /// Of the whole round.
-    pub(crate) took: Duration,
 }
 
 /// The newest graph. Shared by the loop that derives it and the API.
@@ -105,13 +106,16 @@ impl Relator {
     pub(crate) async fn run(app: Arc<App>, hostname: String, cancel: CancellationToken) {
         let locality = Arc::new(Locality { hostname });
         let mut memory = Memory::default();
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let pause = if app.relator.newest().graph.is_empty() {
+                INTERVAL_EMPTY
+            } else {
+                INTERVAL
+            };
             let is_reload = tokio::select! {
                 () = cancel.cancelled() => return,
                 () = app.relator.reloaded.notified() => true,
-                _ = ticks.tick() => false,
+                () = tokio::time::sleep(pause) => false,
             };
             memory.rules.forget_files(is_reload);
             let (stop, relating, place) = (Cancel::new(), Arc::clone(&app), Arc::clone(&locality));
@@ -173,7 +177,7 @@ fn round(app: &App, memory: &mut Memory, locality: &Locality, cancel: &Cancel) {
     app.metrics
         .related(derived.graph.len(), derived.graph.relations().len(), took);
     app.relator
-        .publish(Related::new(derived, &memory.rules, now, took));
+        .publish(Related::new(derived, &memory.rules, now));
 }
 
 /// What was there before a start is there until it was not seen for a while.
@@ -191,7 +195,7 @@ fn restore(memory: &mut Memory, snapshot: &Snapshot, now: Timestamp) {
 }
 
 impl Related {
-    pub(crate) fn new(derived: Derivation, rules: &Rules, now: Timestamp, took: Duration) -> Self {
+    pub(crate) fn new(derived: Derivation, rules: &Rules, now: Timestamp) -> Self {
         Self {
             at: Some(now),
             graph: derived.graph,
@@ -200,7 +204,6 @@ impl Related {
             why: derived.why,
             sources: rules.sources().iter().map(|s| s.source.clone()).collect(),
             lookup: rules.lookup(),
-            took,
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::notify::{load_notify, open_notifier, tell_receivers};
 use self::serve::serve;
@@ -34,8 +34,11 @@ use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
+use crate::edits::Edits;
 use crate::judge::{Judge, PackSources};
+use crate::kpis::Kpis;
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
+use crate::objectives::Objectives;
 use crate::relate::Relator;
 use crate::scrape::{
     Fetcher, PoolState, RELOADS_MAX, SIGHTINGS_MAX, ScrapePools, Scraper, Sighting, error_chain,
@@ -152,12 +155,14 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     let (reload_requests, reloads) = mpsc::channel(RELOAD_REQUESTS_MAX);
     let settings = settings(&args, address, &data_dir);
     let notifier = open_notifier(&settings, notify_config, &config, clock).await?;
+    let edits = open_edits(&data_dir).await;
     tell_receivers(&events, &args, &notifier).await;
     let app = Arc::new(App::new(
         store.clone(),
         Arc::new(Targets::default()),
         Arc::new(config),
         notifier,
+        edits,
         clock,
         metrics,
         settings,
@@ -207,6 +212,21 @@ fn spawn_judging(tasks: &mut JoinSet<()>, app: &Arc<App>, cancel: &CancellationT
     tasks.spawn(Asserter::run(Arc::clone(app), cancel.clone()));
     let related = Relator::run(Arc::clone(app), paths::hostname(), cancel.clone());
     tasks.spawn(related);
+    tasks.spawn(Objectives::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(Kpis::run(Arc::clone(app), cancel.clone()));
+}
+
+/// What people changed by the API; a file that cannot be used costs its edits, not the start.
+async fn open_edits(data_dir: &Path) -> Edits {
+    let path = data_dir.join("edits.json");
+    let (edits, problem) = match tokio::task::spawn_blocking(move || Edits::open(path)).await {
+        Ok(opened) => opened,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    if let Some(problem) = problem {
+        error!(%problem, "what was changed in the UI is lost");
+    }
+    edits
 }
 
 async fn end(
@@ -367,6 +387,8 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
         },
         model_files: args.model.clone(),
         thresholds: args.thresholds.clone(),
+        objective_files: args.objectives.clone(),
+        mappings: args.mappings.clone(),
         flags: vec![
             ("config", path(args.config.as_ref())),
             ("data-dir", data_dir.display().to_string()),
@@ -376,6 +398,8 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ("log-level", args.log_level.clone()),
             ("no-packs", args.no_packs.to_string()),
             ("notifications", path(args.notifications.as_ref())),
+            ("objectives", path(args.objectives.first())),
+            ("mappings", path(args.mappings.as_ref())),
             ("overrides", path(args.overrides.as_ref())),
             ("packs", path(args.packs.first())),
             ("retention", duration(args.retention)),
@@ -453,6 +477,7 @@ async fn reload_loop(
                 drop(configs.send(config).await);
                 app.judge.reload();
                 app.relator.reload();
+                app.objectives.reload();
                 Ok(())
             }
             Err(error) => {

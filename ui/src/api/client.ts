@@ -71,9 +71,15 @@ export async function getPlain<T>(
   return plain<T>(await ask('GET', withParams(path, params), undefined, abort), path);
 }
 
+/** As `get`, for what is a text and no JSON. */
+export async function getText(path: string, abort?: AbortSignal): Promise<Answer<string>> {
+  const said = await ask('GET', path, undefined, abort);
+  return said.ok ? { data: said.text, notes: [] } : unwrapped<string>(said, path);
+}
+
 /** Changes something. Answers with or without the envelope are read alike. */
 export async function send<T>(
-  method: 'POST' | 'DELETE',
+  method: 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: unknown,
 ): Promise<Answer<T>> {

@@ -3,16 +3,26 @@ import { useContext, useEffect, useRef } from 'preact/hooks';
 import type { Panel } from '../api/service';
 import { aligned, stepFor } from '../format/steps';
 import { Icon, type IconName } from '../parts/Icon';
+import { lazily } from '../parts/lazily';
 import { Loadable } from '../parts/Loadable';
 import { bounds } from '../state/clock';
 import { range, setParams, zoomOut } from '../state/url';
 import { useQuery } from '../state/useQuery';
 import { PanelChart } from './PanelChart';
-import { PanelQueries } from './PanelQueries';
-import { PanelTable } from './PanelTable';
 import { PageContext } from './pageContext';
 import { fetchPanel, type PanelData } from './panelData';
 import '../style/service.css';
+
+// Asked for by few, and it brings the colours of PromQL.
+const PanelQueries = lazily<{ panel: Panel; explained: boolean }>(
+  async () => (await import('./PanelQueries')).PanelQueries,
+  null,
+);
+
+const PanelTable = lazily<{ panel: Panel; data: PanelData }>(
+  async () => (await import('./PanelTable')).PanelTable,
+  null,
+);
 
 // Before the first layout: as wide as a third of a page is.
 const CHART_PX = 400;

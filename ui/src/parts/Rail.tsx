@@ -1,3 +1,5 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { railWidth, type Theme, theme } from '../state/settings';
 import { hrefTo, path } from '../state/url';
 import { Icon, type IconName } from './Icon';
@@ -10,6 +12,9 @@ export type RailLink = {
   /** What to count beside the name, if anything is wrong there. */
   badge?: { count: number; state: 'critical' | 'warning'; says: string } | undefined;
 };
+
+// A phone has room for so many; the rest is behind one press.
+const FIRST = 5;
 
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 const THEME_SAYS: Record<Theme, string> = { system: 'System', light: 'Light', dark: 'Dark' };
@@ -25,6 +30,12 @@ export function Rail({
   onHelp: () => void;
 }) {
   const narrow = railWidth.value === 'narrow';
+  const more = useSignal(false);
+  const at = path.value;
+  // Whoever has gone somewhere is done with the menu.
+  useEffect(() => {
+    more.value = false;
+  }, [at]);
   return (
     <nav class="rail" aria-label="Pages">
       <a class="brand" href={hrefTo('/')} aria-label="Pyrometer, to Home">
@@ -32,49 +43,69 @@ export function Rail({
         <span class="rail-word">Pyrometer</span>
       </a>
       <ul class="rail-links">
-        {links.map((link) => (
+        {links.slice(0, FIRST).map((link) => (
           <li key={link.path}>
             <RailItem link={link} />
           </li>
         ))}
       </ul>
-      <div class="rail-foot">
-        <button
-          type="button"
-          class="rail-link"
-          title={`Theme: ${THEME_SAYS[theme.value]}. Press to change.`}
-          onClick={() => {
-            theme.value = NEXT_THEME[theme.value];
-          }}
-        >
-          <Icon name={theme.value} />
-          <span class="rail-word">{THEME_SAYS[theme.value]}</span>
-        </button>
-        <button
-          type="button"
-          class="rail-link rail-help"
-          title="Keyboard and help (?)"
-          onClick={onHelp}
-        >
-          <Icon name="help" />
-          <span class="rail-word">Help</span>
-        </button>
-        <button
-          type="button"
-          class="rail-link rail-fold"
-          title={narrow ? 'Widen the menu' : 'Narrow the menu'}
-          aria-expanded={!narrow}
-          onClick={() => {
-            railWidth.value = narrow ? 'wide' : 'narrow';
-          }}
-        >
-          <Icon name="rail" />
-          <span class="rail-word">Narrow</span>
-        </button>
-        <p class="rail-note rail-word">
-          {version !== '' && <span>Version {version}</span>}
-          <span>No account, no telemetry: nothing leaves this machine.</span>
-        </p>
+      <button
+        type="button"
+        class="rail-link rail-more"
+        aria-expanded={more.value}
+        onClick={() => {
+          more.value = !more.value;
+        }}
+      >
+        <Icon name="more" />
+        <span class="rail-word">More</span>
+      </button>
+      <div class={more.value ? 'rail-rest open' : 'rail-rest'}>
+        <ul class="rail-links">
+          {links.slice(FIRST).map((link) => (
+            <li key={link.path}>
+              <RailItem link={link} />
+            </li>
+          ))}
+        </ul>
+        <div class="rail-foot">
+          <button
+            type="button"
+            class="rail-link"
+            title={`Theme: ${THEME_SAYS[theme.value]}. Press to change.`}
+            onClick={() => {
+              theme.value = NEXT_THEME[theme.value];
+            }}
+          >
+            <Icon name={theme.value} />
+            <span class="rail-word">{THEME_SAYS[theme.value]}</span>
+          </button>
+          <button
+            type="button"
+            class="rail-link rail-help"
+            title="Keyboard and help (?)"
+            onClick={onHelp}
+          >
+            <Icon name="help" />
+            <span class="rail-word">Help</span>
+          </button>
+          <button
+            type="button"
+            class="rail-link rail-fold"
+            title={narrow ? 'Widen the menu' : 'Narrow the menu'}
+            aria-expanded={!narrow}
+            onClick={() => {
+              railWidth.value = narrow ? 'wide' : 'narrow';
+            }}
+          >
+            <Icon name="rail" />
+            <span class="rail-word">Narrow</span>
+          </button>
+          <p class="rail-note rail-word">
+            {version !== '' && <span>Version {version}</span>}
+            <span>No account, no telemetry: nothing leaves this machine.</span>
+          </p>
+        </div>
       </div>
     </nav>
   );
@@ -84,7 +115,8 @@ function RailItem({ link }: { link: RailLink }) {
   const here =
     link.path === '/'
       ? path.value === '/' || path.value.startsWith('/services/')
-      : path.value.startsWith(link.path);
+      : path.value.startsWith(link.path) ||
+        (link.path === '/graph' && path.value.startsWith('/entities/'));
   return (
     <a
       class="rail-link"

@@ -1,16 +1,15 @@
-import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { durationText, rangeName } from '../format/duration';
 import { bounds, refreshNow, serverNow } from '../state/clock';
-import { OFFERED, type Range, rangeText, shifted } from '../state/range';
+import { rangeText, shifted } from '../state/range';
 import { REFRESH_OFFERED, refreshSeconds } from '../state/settings';
 import { range, setRange } from '../state/url';
-import { AbsoluteRange } from './AbsoluteRange';
 import { CopyButton } from './CopyButton';
 import { Icon } from './Icon';
+import { lazily } from './lazily';
+import { pickerOpen } from './pickerOpen';
 
-/** Open or not: the shortcut `t` sets it from outside. */
-export const pickerOpen = signal(false);
+/** What the button opens; a chunk of its own, since most readers leave the range as it is. */
+export const RangeMenu = lazily<object>(async () => (await import('./RangeMenu')).RangeMenu, null);
 
 export function stepRange(direction: -1 | 1): void {
   setRange(shifted(range.peek(), direction, serverNow()));
@@ -33,9 +32,6 @@ export function RangePicker() {
   // The listeners live while it is open.
   useEffect(() => {
     if (!open) return undefined;
-    const picker = box.current?.querySelector('.picker');
-    const first = picker?.querySelector<HTMLElement>('[aria-checked="true"]');
-    (first ?? picker?.querySelector<HTMLElement>('button'))?.focus();
     const close = (event: Event) => {
       if (event instanceof KeyboardEvent ? event.key === 'Escape' : !within(event)) {
         pickerOpen.value = false;
@@ -85,7 +81,7 @@ export function RangePicker() {
         </button>
       )}
       <CopyButton text={shareLink} label="Copy a link to exactly this view" />
-      {open && <Picker />}
+      {open && <RangeMenu />}
     </div>
   );
 }
@@ -133,34 +129,6 @@ function RefreshSelect() {
           </option>
         ))}
       </select>
-    </div>
-  );
-}
-
-function Picker() {
-  const chosen = range.value;
-  const pick = (next: Range) => {
-    setRange(next);
-    pickerOpen.value = false;
-  };
-  return (
-    <div class="picker popover" role="dialog" aria-label="Time range">
-      <div class="picker-presets" role="radiogroup" aria-label="Last">
-        {OFFERED.map((seconds) => (
-          <button
-            key={seconds}
-            type="button"
-            role="radio"
-            class="menu-item"
-            aria-checked={chosen.kind === 'relative' && chosen.seconds === seconds}
-            onClick={() => pick({ kind: 'relative', seconds })}
-          >
-            <span>Last {rangeName(seconds)}</span>
-            <span class="faint mono">{durationText(seconds)}</span>
-          </button>
-        ))}
-      </div>
-      <AbsoluteRange pick={pick} />
     </div>
   );
 }

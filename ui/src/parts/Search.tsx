@@ -3,7 +3,13 @@ import { useRef } from 'preact/hooks';
 import { navigate } from '../state/url';
 import { Icon } from './Icon';
 
-export type Found = { name: string; kind: string; href: string };
+export type Found = {
+  name: string;
+  kind: string;
+  href: string;
+  /** The server found it, maybe by more than its name. */
+  found?: boolean;
+};
 
 // As many as fit under the field without scrolling.
 const SHOWN = 8;
@@ -13,13 +19,22 @@ export function matching(all: Found[], text: string): Found[] {
   const wanted = text.trim().toLowerCase();
   const at = (entry: Found) => entry.name.toLowerCase().indexOf(wanted);
   return all
-    .filter((entry) => at(entry) >= 0)
-    .sort((a, b) => Number(at(a) > 0) - Number(at(b) > 0))
+    .filter((entry) => at(entry) >= 0 || entry.found === true)
+    .sort((a, b) => Number(at(a) !== 0) - Number(at(b) !== 0))
     .slice(0, SHOWN);
 }
 
 /** The field that `/` goes to. `onOpen` is the moment to fetch what can be found. */
-export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
+export function Search({
+  all,
+  onOpen,
+  onText,
+}: {
+  all: Found[];
+  onOpen: () => void;
+  /** What was typed, for those who look further than `all`. */
+  onText: (text: string) => void;
+}) {
   const text = useSignal('');
   const open = useSignal(false);
   const chosen = useSignal(0);
@@ -31,6 +46,7 @@ export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
     if (entry === undefined) return;
     open.value = false;
     text.value = '';
+    onText('');
     field.current?.blur();
     navigate(entry.href);
   };
@@ -53,7 +69,7 @@ export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
         role="combobox"
         autocomplete="off"
         spellcheck={false}
-        placeholder="Search services, alerts, pages"
+        placeholder="Search services, entities, incidents, pages"
         aria-label="Search"
         aria-expanded={open.value}
         aria-controls="search-found"
@@ -70,6 +86,7 @@ export function Search({ all, onOpen }: { all: Found[]; onOpen: () => void }) {
         onInput={(event) => {
           text.value = event.currentTarget.value;
           chosen.value = 0;
+          onText(text.value);
         }}
         onKeyDown={onKey}
       />
@@ -94,7 +111,7 @@ function FoundList({
     <ul id="search-found" class="popover search-found" role="listbox" aria-label="Found">
       {found.map((entry, i) => (
         <li
-          key={`${entry.kind} ${entry.name}`}
+          key={entry.href}
           id={`found-${i}`}
           role="option"
           aria-selected={i === at}

@@ -6,7 +6,15 @@ import { timeTicks } from '../format/time';
 import { tickSteps, valueTicks } from '../format/units';
 import { drawnTheme } from '../state/settings';
 import { type ChartSeries, lonely, stacked, valueRange } from './chartData';
-import { drawMarks, drawSpans, drawThresholds, FONT, type Span } from './chartMarks';
+import {
+  type Band,
+  drawBand,
+  drawMarks,
+  drawSpans,
+  drawThresholds,
+  FONT,
+  type Span,
+} from './chartMarks';
 import {
   brushByTouch,
   chartLeaves,
@@ -41,6 +49,8 @@ export type TimeChartProps = {
   spans: Span[];
   /** Times of changes, in Unix seconds: dashed verticals. */
   marks: number[];
+  /** Where the values usually are. */
+  band?: Band | null;
   /** Unix seconds. */
   bounds: { start: number; end: number };
   height: number;
@@ -237,7 +247,12 @@ function bandsOf(series: ChartSeries[]): uPlot.Band[] {
 
 function hooksOf(latest: Latest, pointer: Pointer): uPlot.Hooks.Arrays {
   return {
-    drawClear: [(u) => drawSpans(u, latest.current.spans)],
+    drawClear: [
+      (u) => {
+        if (latest.current.band) drawBand(u, latest.current.band);
+        drawSpans(u, latest.current.spans);
+      },
+    ],
     draw: [
       (u) => {
         drawMarks(u, latest.current.marks);

@@ -11,6 +11,18 @@ export const FONT =
 /** A tinted stretch of time (an alert) in Unix seconds. */
 export type Span = { from: number; to: number; colour: string };
 
+/** From one value to another: where the values usually are. */
+export type Band = { low: number; high: number };
+
+export function drawBand(u: uPlot, { low, high }: Band): void {
+  const { left, top, width, height } = u.bbox;
+  const upper = Math.max(top, u.valToPos(high, 'y', true));
+  const lower = Math.min(top + height, u.valToPos(low, 'y', true));
+  // A band without height is a line, and is seen all the same.
+  u.ctx.fillStyle = paint('--text-3', 0.16);
+  u.ctx.fillRect(left, upper, width, Math.max(2 * devicePixelRatio, lower - upper));
+}
+
 export function drawSpans(u: uPlot, spans: Span[]): void {
   for (const { from, to, colour } of spans) {
     const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);

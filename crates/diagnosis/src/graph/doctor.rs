@@ -2,7 +2,7 @@
 
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Address, Entity, Graph, Note, RelationKind, RuleReport, RuleSource};
 
@@ -264,14 +264,20 @@ fn kinds(scope: &DoctorScope<'_>, checks: &mut Vec<Check>) {
             .reports
             .iter()
             .filter(|r| r.makes == kind && r.used > 0);
-        let mut places: Vec<&str> = used.map(|report| report.place.as_str()).collect();
-        places.dedup();
+        let places: BTreeSet<&str> = used.map(|report| report.place.as_str()).collect();
+        let places: Vec<&str> = places.into_iter().collect();
         let queries = scope.reports.iter().filter(|r| r.makes == kind);
+        let looked_for = match queries.count() {
+            // Some things are only ever named by a relation.
+            0 => "ends of relations".to_owned(),
+            1 => "1 query".to_owned(),
+            n => format!("{n} queries"),
+        };
         checks.push(Check {
             subject: kind.to_owned(),
             state: CheckState::Good,
             rule: places.join(", "),
-            looked_for: format!("{} queries", queries.count()),
+            looked_for,
             found: format!("{count}"),
             advice: String::new(),
         });

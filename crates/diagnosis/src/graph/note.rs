@@ -112,10 +112,10 @@ impl fmt::Display for Note {
                 jobs,
                 others,
             } => {
-                let jobs = listed(jobs);
+                let (jobs, noun) = (listed(jobs), if *others == 1 { "job" } else { "jobs" });
                 write!(
                     f,
-                    "targets of {others} jobs have the label {label}, those of {jobs} have none"
+                    "targets of {others} {noun} have the label {label}, those of {jobs} have none"
                 )
             }
             Self::AddressShared { address, entities } => {

@@ -24,7 +24,7 @@ const DEVIATION_MIN: f64 = 4.0;
 
 /// A shift is believed when most of this many samples in a row, or of this time, are out of range.
 const SAMPLES_MIN: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Deviations beyond are not told apart.
 const DEVIATION_MAX: f64 = 1e6;

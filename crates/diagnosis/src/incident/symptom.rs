@@ -319,16 +319,14 @@ fn silent_since(samples: &[(Timestamp, f64)], window: &Window) -> Option<Timesta
     let times = samples[past.checked_sub(1)?..]
         .iter()
         .map(|&(at, _)| at)
-        .take_while(|&at| at <= window.to);
-    let mut last = None;
-    for at in times.chain([window.to]) {
-        if last.is_some_and(|last| patience < at.since(last)) && is_steady {
-            break;
+        .take_while(|&at| at <= window.to)
+        .chain([window.to]);
+    let mut last: Option<Timestamp> = None;
+    for at in times {
+        if let Some(last) = last.filter(|&last| patience < at.since(last)) {
+            return is_steady.then(|| last.plus(window.step));
         }
-        last = (at != window.to).then_some(at).or(last);
-        if at == window.to {
-            return None;
-        }
+        last = Some(at);
     }
-    last.map(|last| last.plus(window.step))
+    None
 }

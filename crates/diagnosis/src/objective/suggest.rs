@@ -21,14 +21,16 @@ pub struct LatencySuggestion {
     pub good_ratio: f64,
 }
 
-/// The strictest target that would have been met with something to spare, and whose budget allows
-/// enough bad events over `window_minutes` that one of them is not all.
+/// The strictest target that would have been met with something to spare, that so few events as
+/// there were could have missed, and whose budget allows enough bad events over `window_minutes`
+/// that one of them is not all.
 pub fn suggest_target(history: &Sums, window_minutes: f64) -> Option<f64> {
     let good = history.good_ratio()?;
     let expected = history.per_minute() * window_minutes;
     LADDER.into_iter().find(|target| {
         let budget = 1.0 - target;
-        1.0 - good <= budget * SPENT_MAX && expected * budget > BAD_EVENTS_FLOOR
+        let could_be_missed = history.total * budget >= 1.0;
+        could_be_missed && 1.0 - good <= budget * SPENT_MAX && expected * budget > BAD_EVENTS_FLOOR
     })
 }
 

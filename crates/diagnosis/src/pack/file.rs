@@ -1,17 +1,19 @@
 //! The files of a pack to a [`Pack`].
 
 mod dashboard;
+mod kpis;
 mod rules;
 
 use std::collections::BTreeMap;
 
 use self::dashboard::{Defined, read_dashboard};
+use self::kpis::read_kpis;
 use self::rules::{check_alerts, check_records};
 use super::inhibit::parse_inhibit_file;
 use super::parameter::ParameterValues;
 use super::{
-    Detect, Evidence, Fact, Good, Kpi, Layer, Pack, PackFiles, PackProblem, Parameter, QueryText,
-    Unit, Variant, Verified,
+    Detect, Evidence, Fact, Layer, Pack, PackFiles, PackProblem, Parameter, QueryText, Unit,
+    Variant, Verified,
 };
 use crate::graph::{RuleContext, read_model};
 use crate::places;
@@ -160,7 +162,7 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         .iter()
         .map(|variant| variant.name.clone())
         .collect();
-    let kpis = read_kpis(reader, &fields, &names);
+    let (kpis, entity_kpis) = read_kpis(reader, &fields, &names);
     let parameters = read_parameters(reader, &fields);
     let context = RuleContext { variants: &names };
     let model = read_model(reader, &fields, context);
@@ -200,6 +202,7 @@ fn read_pack(reader: &mut Reader, root: &Node, folder: &str) -> Option<Pack> {
         model,
         facts,
         kpis,
+        entity_kpis,
         dashboards,
         groups: Vec::new(),
         inhibitions: Vec::new(),
@@ -334,35 +337,6 @@ fn read_variant(reader: &mut Reader, node: &Node) -> Option<Variant> {
         },
         besides: reader.texts(&fields, "besides"),
     })
-}
-
-fn read_kpis(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Kpi> {
-    let mut kpis = Vec::new();
-    for Field {
-        name: key,
-        value: node,
-        ..
-    } in reader.entries(fields, "kpis")
-    {
-        let Some(fields) = reader.fields(node, "a KPI", &["unit", "good", "expr"]) else {
-            continue;
-        };
-        let good = |text: &str| match text {
-            "low" => Some(Good::Low),
-            "high" => Some(Good::High),
-            _ => None,
-        };
-        let good = reader.parsed(&fields, "good", "low or high", good);
-        let unit = read_unit(reader, &fields);
-        let query = read_query(reader, &fields, "expr", variants);
-        kpis.extend(unit.zip(query).map(|(unit, query)| Kpi {
-            name: key.clone(),
-            unit,
-            good,
-            query,
-        }));
-    }
-    kpis
 }
 
 fn read_facts(reader: &mut Reader, fields: &Fields<'_>, variants: &[String]) -> Vec<Fact> {

@@ -19,7 +19,7 @@ pub struct Overrides(Vec<Override>);
 /// One entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
-    /// Of the entry in its file.
+    /// Of the entry in its file; 0 for one that stands in no file.
     pub line: usize,
     pub pack: String,
     /// `None`: all alerts of the pack.
@@ -41,6 +41,22 @@ pub struct SwitchedOff {
 }
 
 impl Overrides {
+    /// In the order in which they are read.
+    pub fn iter(&self) -> impl Iterator<Item = &Override> {
+        self.0.iter()
+    }
+
+    /// These without their places, then those of a file, which decide where both are about a
+    /// series.
+    #[must_use]
+    pub fn followed_by(mut self, file: Self) -> Self {
+        for entry in &mut self.0 {
+            entry.line = 0;
+        }
+        self.0.extend(file.0);
+        self
+    }
+
     /// Reads a file against the packs that it tunes. A bad entry costs itself only.
     pub fn read(text: &str, packs: &[Pack]) -> (Self, Vec<Problem>) {
         let root = match read_document(text) {

@@ -53,6 +53,7 @@ fn check(script: &str, expected: &str) {
         to: Timestamp::from_millis((end - 1) * 60_000),
         normal_until: Some(Timestamp::from_millis(60 * 60_000)),
         step: step_of(&kpis),
+        window: step_of(&kpis),
         incidents: IncidentOptions::default(),
     };
     let mut found = String::new();

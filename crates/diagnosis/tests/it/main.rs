@@ -10,6 +10,7 @@ mod fixture;
 mod graph;
 mod library;
 mod mutants;
+mod objectives;
 mod packs;
 mod promtool;
 mod researched;

@@ -1,9 +1,10 @@
 //! Every metric that a pack names is exported by the real thing, and every panel shows data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use diagnosis::pack::{Pack, QueryScope, SeriesIndex, detect};
+use diagnosis::kpi::KpiKind;
+use diagnosis::pack::{Pack, QueryScope, SeriesIndex, Unit, detect};
 use diagnosis::rules::RuleKind;
 use diagnosis::template::{Template, TemplateData};
 use model::{Labels, METRIC_NAME, Timestamp};
@@ -19,7 +20,8 @@ fn queries(pack: &Pack, variants: &BTreeMap<String, String>, sel: &str) -> Vec<(
         window: Duration::from_secs(60),
         variants,
     };
-    let kpis = pack.kpis.iter().map(|kpi| (kpi.name.clone(), &kpi.query));
+    let kpis = pack.kpis.iter().chain(&pack.entity_kpis);
+    let kpis = kpis.map(|kpi| (kpi.name.clone(), &kpi.query));
     let facts = pack
         .facts
         .iter()
@@ -161,6 +163,50 @@ fn kpis_and_facts_are_one_number_a_job() {
                     .collect();
                 let expected = ["{job=\"blog\"}", "{job=\"shop\"}"];
                 assert_eq!(jobs, expected, "{name} in {}", fixture.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kpi_names_its_entity_and_its_kind() {
+    for Proven { pack, fixtures, .. } in packs() {
+        for kpi in pack.kpis.iter().chain(&pack.entity_kpis) {
+            let unit = kpi.kind.as_ref().map_or(kpi.unit, KpiKind::unit);
+            let counts = [Unit::RequestsPerSecond, Unit::OperationsPerSecond];
+            let fits = unit == kpi.unit
+                || unit == Unit::Short
+                || (counts.contains(&unit) && counts.contains(&kpi.unit));
+            assert!(fits, "{}: {} is in {:?}", pack.id, kpi.name, kpi.unit);
+            for fixture in fixtures {
+                let variants = variants_of(pack, fixture);
+                let scope = QueryScope {
+                    sel: "job=~\"shop|blog\"",
+                    window: Duration::from_secs(60),
+                    variants: &variants,
+                };
+                let expr = kpi.query.expr(&scope).unwrap();
+                if metrics(&expr).iter().any(|metric| !fixture.has(metric)) {
+                    continue; // The pack says why; see above.
+                }
+                let series = eval(fixture.store(), &expr, &kpi.name);
+                // Exporters that add up all queues or pools by default name none.
+                if let Some(of) = &kpi.of
+                    && !series
+                        .iter()
+                        .any(|series| of.is_named(&series.labels, &variants))
+                {
+                    continue;
+                }
+                let mut keys = BTreeSet::new();
+                for series in &series {
+                    let (name, labels) = (&kpi.name, &series.labels);
+                    let Some(key) = kpi.entity_of(labels, &variants, "box") else {
+                        continue; // What has no name, such as a route that nobody declared.
+                    };
+                    assert!(keys.insert(key), "{}: {name} twice for {labels}", pack.id);
+                }
+                assert!(!keys.is_empty(), "{}: {} names nothing", pack.id, kpi.name);
             }
         }
     }

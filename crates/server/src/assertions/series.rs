@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use diagnosis::assertion::Assertion;
 use diagnosis::graph::{EntityKey, EntityKind};
+use diagnosis::kpi::collect::KPI_METRIC;
 use diagnosis::kpi::{KpiKey, KpiKind, KpiSeries};
 use model::{Labels, METRIC_NAME, Matcher, Timestamp, is_stale};
 use store::{Snapshot, StoreError};
 
-const KPI: &str = "pyrometer:kpi";
 pub(super) const ASSERTION: &str = "pyrometer:assertion";
 
 /// Samples that are read at once: four weeks of a thousand KPIs, one in 15 s, are more; a start
@@ -50,16 +50,15 @@ pub(super) fn kpis(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<KpiSeries>, StoreError> {
-    let name = [Matcher::equal(METRIC_NAME, KPI)];
+    let name = [Matcher::equal(METRIC_NAME, KPI_METRIC)];
     let mut kpis: BTreeMap<KpiKey, Vec<(Timestamp, f64)>> = BTreeMap::new();
     for column in snapshot.select(&name, from, to, SAMPLES_MAX)? {
-        let kind = column.labels.get("kpi").and_then(KpiKind::parse);
-        let Some((entity, kind)) = entity(&column.labels).zip(kind) else {
+        let Some(key) = KpiKey::of_labels(&column.labels) else {
             continue;
         };
         let samples = column.timestamps.iter().zip(column.values.iter());
         let samples = samples.filter(|(_, value)| !is_stale(**value));
-        kpis.entry(KpiKey { entity, kind })
+        kpis.entry(key)
             .or_default()
             .extend(samples.map(|(at, value)| (*at, *value)));
     }
@@ -68,23 +67,6 @@ pub(super) fn kpis(
         KpiSeries { key, samples }
     };
     Ok(kpis.into_iter().map(in_order).collect())
-}
-
-/// Keeps the last value of each step, and all from `whole` on.
-pub(super) fn thin(samples: &mut Vec<(Timestamp, f64)>, step: Duration, whole: Timestamp) {
-    let step_ms = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
-    let place = |at: Timestamp| at.as_millis().div_euclid(step_ms);
-    let next: Vec<Option<i64>> = samples
-        .iter()
-        .skip(1)
-        .map(|(at, _)| Some(place(*at)))
-        .chain([None])
-        .collect();
-    let mut next = next.into_iter();
-    samples.retain(|(at, _)| {
-        let following = next.next().flatten();
-        *at >= whole || following != Some(place(*at))
-    });
 }
 
 /// The series of a KPI, as a query and the store name it.

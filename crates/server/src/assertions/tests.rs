@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use diagnosis::graph::EntityKey;
 use diagnosis::kpi::{KpiKey, KpiKind};
 use model::Timestamp;
@@ -9,12 +7,11 @@ use super::*;
 use crate::relate::write::SeriesWriter;
 
 fn write_kpi(store: &Store, writer: &mut SeriesWriter, at: Timestamp, value: f64) {
-    let entity = EntityKey::new("service", "web");
-    let mut pairs = kpi_labels(&entity, &KpiKind::ErrorRatio);
-    pairs.push((model::METRIC_NAME.to_owned(), "pyrometer:kpi".to_owned()));
-    writer
-        .write(store, at, &[(series::of_pairs(&pairs), value)])
-        .unwrap();
+    let key = KpiKey {
+        entity: EntityKey::new("service", "web"),
+        kind: KpiKind::ErrorRatio,
+    };
+    writer.write(store, at, &[(key.labels(), value)]).unwrap();
 }
 
 #[test]
@@ -30,7 +27,10 @@ fn kpis_that_were_written_are_learned_and_what_lasts_is_written_and_read_again()
         write_kpi(&store, &mut writer, at(round), 0.5);
     }
     let mut memory = Memory::new();
-    memory.learn(&store.snapshot(), at(420));
+    let snapshot = store.snapshot();
+    memory.learn(at(420), &|from, to, _| {
+        series::kpis(&snapshot, from, to).unwrap()
+    });
     let names: Vec<_> = memory
         .assertions
         .active()
@@ -56,15 +56,4 @@ fn kpis_that_were_written_are_learned_and_what_lasts_is_written_and_read_again()
         kind: KpiKind::ErrorRatio,
     };
     assert_eq!(memory.assertions.last(&known), Some(at(419)));
-}
-
-#[test]
-fn old_history_is_thinned_and_new_is_not() {
-    let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-    let mut samples: Vec<_> = (0..100).map(|n| (at(n * 15), n as f64)).collect();
-    series::thin(&mut samples, Duration::from_secs(300), at(1200));
-    let shown: Vec<f64> = samples.iter().map(|(_, value)| *value).collect();
-    let mut expected = vec![19.0, 39.0, 59.0, 79.0];
-    expected.extend((80..100).map(f64::from));
-    assert_eq!(shown, expected);
 }

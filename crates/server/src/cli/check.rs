@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use diagnosis::kpi::mapping::read_mapping_file;
+
 use super::style::{Style, clean, complain, counted, print};
 use crate::assertions::{ThresholdsProblem, read_thresholds};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
@@ -135,11 +137,37 @@ fn notification_file(path: &Path, strict: bool) -> Verdict {
     Verdict::Good
 }
 
+pub(super) fn mappings(files: &[PathBuf]) -> ExitCode {
+    worst(files.iter().map(|path| mapping_file(path)))
+}
+
+fn mapping_file(path: &Path) -> Verdict {
+    let text = match read_file(path) {
+        Ok(text) => text,
+        Err(error) => {
+            complain(&format!("cannot read {}: {error}", path.display()));
+            return Verdict::Unreadable;
+        }
+    };
+    let (mappings, problems) = read_mapping_file(&text);
+    if problems.is_empty() {
+        let good = Style::of_stdout().good("ok");
+        let mappings = counted(mappings.len(), "mapping");
+        print(&format!("{good} {}: {mappings}\n", path.display()));
+        return Verdict::Good;
+    }
+    tell_failed(path, problems.len());
+    for problem in problems {
+        print(&format!("  {}\n", clean(&problem.to_string())));
+    }
+    Verdict::Failed
+}
+
 /// All packs as `up` would load them; what it could not use is told.
 pub(super) fn packs(folders: Vec<PathBuf>, overrides: Option<PathBuf>) -> ExitCode {
     let own = folders.iter().map(|folder| from_folder(folder).packs.len());
     let n_own: usize = own.sum();
-    let loaded = load_packs(&PackSources { folders, overrides });
+    let loaded = load_packs(&PackSources { folders, overrides }, "");
     if !loaded.problems.is_empty() {
         let bad = Style::of_stdout().bad("failed");
         print(&format!(

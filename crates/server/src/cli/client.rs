@@ -60,16 +60,38 @@ pub(super) fn send_json(server: &str, path: &str, json: &str) -> Result<Value, A
 /// A body and its type.
 type Sent = Option<(&'static str, String)>;
 
-fn exchange(server: &str, path: &str, body: Sent) -> Result<(Value, String), AskError> {
+/// Posts OpenSLO documents; gives `data`.
+pub(super) fn send_yaml(server: &str, path: &str, yaml: &str) -> Result<Value, AskError> {
+    let body = Some(("application/yaml", yaml.to_owned()));
+    exchange(server, path, body).map(|(data, _)| data)
+}
+
+/// A text that is no JSON; `None` when the server has something to complain.
+pub(super) fn fetch_text(server: &str, path: &str) -> Result<String, AskError> {
+    let text = send(server, path, None)?;
+    match serde_json::from_str::<Value>(&text) {
+        Ok(answer) if answer["error"].is_string() => Err(AskError::Refused {
+            server: server.to_owned(),
+            message: answer["error"].as_str().unwrap_or_default().to_owned(),
+        }),
+        Ok(_) | Err(_) => Ok(text),
+    }
+}
+
+fn send(server: &str, path: &str, body: Sent) -> Result<String, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AskError::Runtime)?;
     let asked = async { tokio::time::timeout(TIMEOUT, request(server, path, body)).await };
-    let text = runtime.block_on(asked).map_err(|_| AskError::Broken {
+    runtime.block_on(asked).map_err(|_| AskError::Broken {
         server: server.to_owned(),
         reason: format!("no answer within {} s", TIMEOUT.as_secs()),
-    })??;
+    })?
+}
+
+fn exchange(server: &str, path: &str, body: Sent) -> Result<(Value, String), AskError> {
+    let text = send(server, path, body)?;
     let mut answer: Value = serde_json::from_str(&text).map_err(|_| AskError::NotJson {
         server: server.to_owned(),
     })?;

@@ -19,6 +19,9 @@ use model::Timestamp;
 use super::style::{clean, complain};
 use crate::api::parse_time;
 
+/// Reasons for what metrics are taken for that are told.
+const WHYS_SHOWN: usize = 20;
+
 /// Options of `pyrometer replay`.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
@@ -85,7 +88,18 @@ fn replayed(args: &ReplayArgs) -> Result<(), String> {
     }
     let mappings = match &args.mapping {
         Some(path) => input::mappings(path)?,
-        None => input::inferred(&recording),
+        None => {
+            let proposals = input::inferred(&recording);
+            if !args.json {
+                for proposal in proposals.iter().take(WHYS_SHOWN) {
+                    complain(&clean(&proposal.why));
+                }
+            }
+            proposals
+                .into_iter()
+                .map(|proposal| proposal.mapping)
+                .collect()
+        }
     };
     let kpis = kpis(&recording, &mappings);
     if kpis.is_empty() {
@@ -101,11 +115,13 @@ fn replayed(args: &ReplayArgs) -> Result<(), String> {
             complain(&clean(&note));
         }
     }
+    let step = args.step.unwrap_or_else(|| step_of(&kpis));
     let options = ReplayOptions {
         from,
         to,
         normal_until: args.normal_until,
-        step: args.step.unwrap_or_else(|| step_of(&kpis)),
+        step,
+        window: step,
         incidents: IncidentOptions::default(),
     };
     let found = replay(&mut graph, &kpis, &[], &options);

@@ -116,9 +116,21 @@ impl Detections {
         }
     }
 
+    /// Each job with the packs that fit it, the most specific first.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = (&str, &[Detection])> {
+        self.jobs
+            .iter()
+            .map(|(job, found)| (job.as_str(), found.as_slice()))
+    }
+
     /// The packs that fit a job, the most specific first.
     pub(crate) fn of(&self, job: &str) -> &[Detection] {
         self.jobs.get(job).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every job that has series.
+    pub(crate) fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.jobs.keys().map(String::as_str)
     }
 
     /// The jobs that a pack fits.

@@ -29,8 +29,9 @@ pub(crate) struct LoadedPacks {
 }
 
 /// The packs of the binary; one of the user's with the same name takes the place of ours. A pack
-/// with a problem costs itself only, and so does an override. Blocks on files.
-pub(crate) fn load(sources: &PackSources) -> LoadedPacks {
+/// with a problem costs itself only, and so does an override. `edited` are overrides that were made
+/// in the UI; those of the file decide. Blocks on files.
+pub(crate) fn load(sources: &PackSources, edited: &str) -> LoadedPacks {
     let carried = |files| Pack::load(&files).expect("the packs' gate test loads each of them");
     let mut loaded = LoadedPacks {
         packs: embedded().into_iter().map(carried).collect(),
@@ -44,21 +45,29 @@ pub(crate) fn load(sources: &PackSources) -> LoadedPacks {
             loaded.packs.push(pack);
         }
     }
-    let Some(path) = &sources.overrides else {
-        return loaded;
-    };
-    match read_file(path) {
-        Ok(text) => {
-            let (overrides, problems) = Overrides::read(&text, &loaded.packs);
-            let packs = loaded.packs.iter();
-            loaded.packs = packs.map(|pack| pack.tuned(&overrides)).collect();
-            let told = problems.iter().map(|p| format!("{}, {p}", path.display()));
-            loaded.problems.extend(told);
+    let (made, problems) = Overrides::read(edited, &loaded.packs);
+    let told = problems
+        .iter()
+        .map(|problem| format!("an override made in the UI: {}", problem.mistake));
+    loaded.problems.extend(told);
+    let mut overrides = made;
+    if let Some(path) = &sources.overrides {
+        match read_file(path) {
+            Ok(text) => {
+                let (of_file, problems) = Overrides::read(&text, &loaded.packs);
+                overrides = overrides.followed_by(of_file);
+                let told = problems.iter().map(|p| format!("{}, {p}", path.display()));
+                loaded.problems.extend(told);
+            }
+            Err(error) => loaded
+                .problems
+                .push(format!("cannot read {}: {error}", path.display())),
         }
-        Err(error) => loaded
-            .problems
-            .push(format!("cannot read {}: {error}", path.display())),
+    } else {
+        overrides = overrides.followed_by(Overrides::default());
     }
+    let packs = loaded.packs.iter();
+    loaded.packs = packs.map(|pack| pack.tuned(&overrides)).collect();
     loaded
 }
 

@@ -19,6 +19,7 @@ pub(crate) use self::receivers::Integration;
 #[cfg(test)]
 pub(super) use self::receivers::Smarthost;
 pub(super) use self::receivers::{Email, Http, Receiver, Target, Wire};
+pub(crate) use self::routes::zone;
 use crate::config::{Problem, Problems, Section, read_file, render_masked_also};
 
 /// When an alert that nobody ended counts as over (Alertmanager's default).

@@ -9,6 +9,7 @@
 mod api;
 mod dashboards;
 mod durability;
+mod graph;
 mod harness;
 mod hostile;
 mod notify;

@@ -1,4 +1,5 @@
 import { CodeLine } from '../../parts/CodeLine';
+import './first-run.css';
 
 const IMPORT = 'from pyrometer.flask import PrometheusMetrics';
 const INIT = 'metrics = PrometheusMetrics(app)';

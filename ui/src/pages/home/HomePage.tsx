@@ -2,19 +2,26 @@ import { useEffect } from 'preact/hooks';
 import { fetchServices, type Service, type ServiceState, type Services } from '../../api/services';
 import { plural } from '../../format/number';
 import { aligned, stepFor } from '../../format/steps';
+import { lazily } from '../../parts/lazily';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { Paged } from '../../parts/Paged';
 import { STATE_WORDS, StateShape } from '../../parts/StateBadge';
 import { bounds } from '../../state/clock';
 import { param, range, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
-import { FirstRun } from './FirstRun';
+import { Now } from './Now';
 import { ServiceRow } from './ServiceRow';
+
+// Only a server that watches nothing yet needs it.
+const FirstRun = lazily<object>(
+  async () => (await import('./FirstRun')).FirstRun,
+  <SkeletonRows rows={4} height={64} />,
+);
 
 const SPARK_PX = 120;
 const STATES: ServiceState[] = ['critical', 'warning', 'unknown', 'good'];
 
-/** Every service, worst first. */
+/** What is wrong now, then every service, worst first. */
 export function HomePage() {
   useEffect(() => {
     document.title = 'Home · Pyrometer';
@@ -31,7 +38,16 @@ export function HomePage() {
       what="the services"
       skeleton={<SkeletonRows rows={8} height={40} />}
     >
-      {(answer) => (answer.services.length === 0 ? <FirstRun /> : <ServiceList {...answer} />)}
+      {(answer) =>
+        answer.services.length === 0 ? (
+          <FirstRun />
+        ) : (
+          <>
+            <Now />
+            <ServiceList {...answer} />
+          </>
+        )
+      }
     </Loadable>
   );
 }

@@ -10,7 +10,25 @@ const HEALTH: Record<Instance['health'], { state: ShapeState; word: string }> = 
   unknown: { state: 'unknown', word: 'Not scraped yet' },
 };
 
-export function Instances({ instances, job }: { instances: Instance[]; job: string }) {
+/** The processes of a service, and how they were recognised. */
+export function Processes({
+  instances,
+  detections,
+  job,
+}: {
+  instances: Instance[];
+  detections: Detection[];
+  job: string;
+}) {
+  return (
+    <>
+      <Instances instances={instances} job={job} />
+      <Detections detections={detections} />
+    </>
+  );
+}
+
+function Instances({ instances, job }: { instances: Instance[]; job: string }) {
   return (
     <section class="instances">
       <h2>
@@ -75,7 +93,7 @@ function InstanceRow({ one }: { one: Instance }) {
 }
 
 /** How Pyrometer knows what this service is. */
-export function Detections({ detections }: { detections: Detection[] }) {
+function Detections({ detections }: { detections: Detection[] }) {
   if (detections.length === 0) return null;
   return (
     <section class="detections">

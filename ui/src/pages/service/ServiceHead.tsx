@@ -41,6 +41,10 @@ export function ServiceHead({ service, begins }: { service: Service; begins: Beg
             </span>
           )}
           <DataBegin begins={begins} />
+          {' · '}
+          <a class="link" href={hrefTo(`/entities/service/${encodeURIComponent(name)}`)}>
+            what it hangs on
+          </a>
         </p>
       </div>
       <dl class="figures">

@@ -1,6 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { fetchService, type ServiceDetail } from '../../api/service';
 import { stepFor, windowFor } from '../../format/steps';
+import { lazily } from '../../parts/lazily';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { bounds } from '../../state/clock';
 import { ColourBook } from '../../state/colours';
@@ -8,10 +9,16 @@ import { hrefTo, param, range } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { Begins } from '../../panels/dataBegin';
 import { Dashboards } from './Dashboards';
-import { Detections, Instances } from './Instances';
+import type { Processes } from './Instances';
 import { PageContext } from '../../panels/pageContext';
 import { ServiceAlerts } from './ServiceAlerts';
 import { ServiceHead } from './ServiceHead';
+
+// Below the charts, so it is fetched after them.
+const LazyProcesses = lazily<Parameters<typeof Processes>[0]>(
+  async () => (await import('./Instances')).Processes,
+  <SkeletonRows rows={2} />,
+);
 
 // The narrowest a chart gets on a desktop. The window must fit the step of any of them.
 const CHART_PX = 320;
@@ -58,8 +65,7 @@ function Detail({ detail }: { detail: ServiceDetail }) {
       <PageContext.Provider value={context}>
         <Dashboards dashboards={dashboards} only={param('panel')} />
       </PageContext.Provider>
-      <Instances instances={instances} job={service.name} />
-      <Detections detections={detections} />
+      <LazyProcesses instances={instances} detections={detections} job={service.name} />
     </article>
   );
 }

@@ -353,7 +353,7 @@ fn odd_labels_are_told() {
         [
             "service/bare, service/twin are all said to listen at h:3",
             "service/shop calls itself, 2.000 times a second (the built-in rules line 39)",
-            "targets of 1 jobs have the label env, those of bare, twin have none",
+            "targets of 1 job have the label env, those of bare, twin have none",
             "the targets of job shop have 2 values of env: prod, test",
         ]
     );

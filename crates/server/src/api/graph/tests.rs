@@ -133,7 +133,7 @@ fn shown() -> Shown {
     let related = || {
         let mut derived = relate(&rules, &round, &Graph::default());
         Kept::default().complete(&mut derived.graph, NOW, Duration::from_secs(300));
-        Related::new(derived, &rules, NOW, Duration::ZERO)
+        Related::new(derived, &rules, NOW)
     };
     let alerts = [
         alert(

@@ -4,8 +4,12 @@ use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
 
-use diagnosis::kpi::mapping::{Mapping, read_mapping_file};
+use diagnosis::kpi::infer::{Proposal, SeriesSummary, infer};
+use diagnosis::kpi::mapping::{Mapping, MetricType, read_mapping_file};
 use diagnosis::replay::{Recording, RecordingReader};
+
+use model::METRIC_NAME;
+use model::exposition::MetricType as Exposed;
 
 use crate::config::read_file;
 use crate::scrape::error_chain;
@@ -74,6 +78,35 @@ pub(super) fn mappings(path: &Path) -> Result<Vec<Mapping>, String> {
 }
 
 /// What the metrics mean by the look of them.
-pub(super) fn inferred(_recording: &Recording) -> Vec<Mapping> {
-    Vec::new()
+pub(super) fn inferred(recording: &Recording) -> Vec<Proposal> {
+    let summaries: Vec<SeriesSummary> = recording
+        .series
+        .iter()
+        .map(|series| {
+            let name = series.labels.get(METRIC_NAME).unwrap_or_default();
+            SeriesSummary::new(
+                series.labels.clone(),
+                metric_type(recording, name),
+                &series.samples,
+            )
+        })
+        .collect();
+    infer(&summaries)
+}
+
+/// OpenMetrics names the type by the family, whose series have suffixes.
+fn metric_type(recording: &Recording, name: &str) -> Option<MetricType> {
+    let suffixes = ["_total", "_bucket", "_sum", "_count"];
+    let family = suffixes.iter().find_map(|suffix| {
+        let family = name.strip_suffix(suffix)?;
+        recording.types.get(family)
+    });
+    let known = recording.types.get(name).or(family)?;
+    match known {
+        Exposed::Counter => Some(MetricType::Counter),
+        Exposed::Gauge => Some(MetricType::Gauge),
+        Exposed::Histogram => Some(MetricType::Histogram),
+        Exposed::Summary => Some(MetricType::Summary),
+        Exposed::GaugeHistogram | Exposed::Info | Exposed::StateSet | Exposed::Unknown => None,
+    }
 }

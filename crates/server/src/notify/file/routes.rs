@@ -291,7 +291,8 @@ fn read_interval(node: &Node, name: &str, problems: &mut Problems) -> Option<Tim
     Some(interval)
 }
 
-fn zone(name: &str) -> Result<Zone, String> {
+/// A time zone of this machine by its name.
+pub(crate) fn zone(name: &str) -> Result<Zone, String> {
     if matches!(name, "UTC" | "Etc/UTC") {
         return Ok(Zone::default());
     }
