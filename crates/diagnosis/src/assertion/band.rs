@@ -337,7 +337,8 @@ impl Band {
         if !self.recent.push(learnt.index, learnt.value, is_outside) {
             return;
         }
-        if self.profile.push(at, self.recent.last_hour()) {
+        let (level, with_outside) = self.recent.last_hour();
+        if self.profile.push(at, level, with_outside) {
             self.seasonal = self.nearest_season();
             self.period = period::find(self.recent.entries(), self.recent.entry());
         }
