@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod answer;
+mod assertions;
 mod dashboards;
 mod edits;
 mod graph;
@@ -77,6 +78,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(packs::router())
         .merge(graph::router())
         .merge(incidents::router())
+        .merge(assertions::router())
         .merge(dashboards::router())
         .merge(objectives::router())
         .merge(edits::router())

@@ -8,6 +8,7 @@ use model::Timestamp;
 use store::Store;
 use tokio::sync::mpsc;
 
+use crate::assertions::Asserter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::edits::Edits;
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) queries: QueryEngine,
     pub(crate) judge: Judge,
     pub(crate) relator: Relator,
+    pub(crate) asserter: Asserter,
     pub(crate) kpis: Kpis,
     /// What people changed by the API.
     pub(crate) edits: Edits,
@@ -56,6 +58,8 @@ pub(crate) struct Settings {
     /// Whether the curated packs are judged.
     pub(crate) packs: bool,
     pub(crate) pack_sources: PackSources,
+    /// What users say of limits.
+    pub(crate) thresholds: Option<PathBuf>,
     /// Model rules of the user.
     pub(crate) model_files: Vec<PathBuf>,
     /// Files and folders with objectives that only their files change.
@@ -94,6 +98,7 @@ impl App {
             targets,
             judge: Judge::new(),
             relator: Relator::default(),
+            asserter: Asserter::default(),
             kpis: Kpis::new(settings.mappings.clone()),
             edits,
             notifier: Arc::new(notifier),

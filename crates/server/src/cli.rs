@@ -6,6 +6,7 @@ mod backtest;
 mod check;
 mod client;
 mod dashboards;
+mod deploy;
 mod doctor;
 mod export;
 mod notify;
@@ -88,6 +89,8 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     /// Tell the incidents of recorded history, with ranked suspects.
     Replay(replay::ReplayArgs),
+    /// Tell a running server that a service was changed: a deployment.
+    Deploy(DeployArgs),
     /// Tell what is missing in the graph of a running server, and why.
     Doctor(DoctorArgs),
     /// List what a running server scrapes.
@@ -151,6 +154,9 @@ pub(crate) struct UpArgs {
     /// times; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Vec<PathBuf>,
+    /// A file with limits of your own for services, routes and resources; read anew when it changes.
+    #[arg(long, value_name = "FILE", env = "PYROMETER_THRESHOLDS")]
+    pub(crate) thresholds: Option<PathBuf>,
     /// OpenSLO files, or folders of them, with objectives that only their files change; may stand
     /// several times; read anew on a reload.
     #[arg(long, value_name = "FILE")]
@@ -203,6 +209,11 @@ enum CheckWhat {
     },
     /// Check files with model rules: entities and relations of the graph.
     Model {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files with limits for services, routes and resources.
+    Thresholds {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -352,6 +363,32 @@ struct DoctorArgs {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+struct DeployArgs {
+    /// As its job is called.
+    service: String,
+    /// What it is now.
+    #[arg(long, value_name = "TEXT")]
+    version: Option<String>,
+    /// What people read [default: the service and its version]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Where more is said of it: a pull request, a pipeline.
+    #[arg(long, value_name = "URL")]
+    link: Option<String>,
+    /// Unix seconds or RFC 3339 [default: now]
+    #[arg(long)]
+    time: Option<String>,
+    /// The running server.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9095",
+        env = "PYROMETER_SERVER"
+    )]
+    server: String,
+}
+
 /// Which server to ask and how to print.
 #[derive(Debug, Args)]
 struct ServerArgs {
@@ -392,33 +429,10 @@ pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Up(args) => up::run(args),
         Command::Run(args) => run::run(&args),
-        Command::Check {
-            what: CheckWhat::Config { files, strict },
-        } => check::configs(&files, strict),
-        Command::Check {
-            what: CheckWhat::Rules { files },
-        } => check::rules(&files),
-        Command::Check {
-            what: CheckWhat::Notifications { files, strict },
-        } => check::notifications(&files, strict),
+        Command::Check { what } => check_what(what),
         Command::Notify {
             what: NotifyWhat::Test { receiver, server },
         } => notify::test(&server, &receiver),
-        Command::Check {
-            what: CheckWhat::Mappings { files },
-        } => check::mappings(&files),
-        Command::Check {
-            what: CheckWhat::Packs { folders, overrides },
-        } => check::packs(folders, overrides),
-        Command::Check {
-            what: CheckWhat::Model { files },
-        } => check::models(&files),
-        Command::Check {
-            what: CheckWhat::Dashboards { files },
-        } => dashboards::check(&files),
-        Command::Check {
-            what: CheckWhat::Slo { files },
-        } => slo::check(&files),
         Command::Slo { what } => slo::run(&what),
         Command::Export {
             what: ExportWhat::Packs { folder, pack },
@@ -458,11 +472,26 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Backtest(args) => backtest::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Deploy(args) => deploy::run(&args),
         Command::Doctor(args) => doctor::run(&args.server, args.all),
         Command::Targets(args) => targets::run(&args.server),
         Command::Version => {
             style::print(&format!("pyrometer {}\n", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
+    }
+}
+
+fn check_what(what: CheckWhat) -> ExitCode {
+    match what {
+        CheckWhat::Config { files, strict } => check::configs(&files, strict),
+        CheckWhat::Rules { files } => check::rules(&files),
+        CheckWhat::Notifications { files, strict } => check::notifications(&files, strict),
+        CheckWhat::Packs { folders, overrides } => check::packs(folders, overrides),
+        CheckWhat::Model { files } => check::models(&files),
+        CheckWhat::Thresholds { files } => check::thresholds(&files),
+        CheckWhat::Mappings { files } => check::mappings(&files),
+        CheckWhat::Slo { files } => slo::check(&files),
+        CheckWhat::Dashboards { files } => dashboards::check(&files),
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! The only crate with tokio, HTTP and a clock. Reading order: what is typed ([`cli`]), what runs
 //! ([`up`]), what is shared ([`app`]); then the way of the data: [`config`], [`discovery`],
-//! [`scrape`], [`query`], [`judge`], [`notify`], [`objectives`], [`api`], [`ui`].
+//! [`scrape`], [`query`], [`judge`], [`assertions`], [`notify`], [`objectives`], [`api`], [`ui`].
 
 mod api;
 mod app;
+mod assertions;
 mod cli;
 mod clock;
 mod config;

@@ -8,7 +8,7 @@ mod ask;
 mod past;
 pub(crate) mod rules;
 pub(crate) mod standing;
-mod write;
+pub(crate) mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

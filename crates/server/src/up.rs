@@ -29,6 +29,7 @@ use self::signals::{Signals, Wish};
 use self::store_loop::spawn_store_loop;
 use crate::api;
 use crate::app::{App, RELOAD_REQUESTS_MAX, ReloadRequest, Settings};
+use crate::assertions::Asserter;
 use crate::cli::UpArgs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
@@ -197,6 +198,7 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(Kpis::run(Arc::clone(&app), cancel.clone()));
     tasks.spawn(IncidentKeeper::run(Arc::clone(&app), cancel.clone()));
+    spawn_judging(&mut tasks, &app, &cancel);
     tasks.spawn(serve(
         listener,
         api::router(Arc::clone(&app)),
@@ -212,6 +214,16 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     drop(events);
     cancel.cancel();
     end(app, tasks, store_loop, store, signals).await
+}
+
+/// What looks at what was stored, again and again.
+fn spawn_judging(tasks: &mut JoinSet<()>, app: &Arc<App>, cancel: &CancellationToken) {
+    tasks.spawn(Judge::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(Asserter::run(Arc::clone(app), cancel.clone()));
+    let related = Relator::run(Arc::clone(app), paths::hostname(), cancel.clone());
+    tasks.spawn(related);
+    tasks.spawn(Objectives::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(Kpis::run(Arc::clone(app), cancel.clone()));
 }
 
 /// What people changed by the API; a file that cannot be used costs its edits, not the start.
@@ -384,6 +396,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             overrides: args.overrides.clone(),
         },
         model_files: args.model.clone(),
+        thresholds: args.thresholds.clone(),
         objective_files: args.objectives.clone(),
         mappings: args.mappings.clone(),
         flags: vec![
@@ -408,6 +421,7 @@ fn settings(args: &UpArgs, address: SocketAddr, data_dir: &Path) -> Settings {
             ),
             ("scrape-interval", duration(args.scrape_interval)),
             ("strict", args.strict.to_string()),
+            ("thresholds", path(args.thresholds.as_ref())),
         ],
     }
 }

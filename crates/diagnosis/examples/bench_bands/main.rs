@@ -222,7 +222,7 @@ fn print(results: &Results, n_seeds: u64, seconds_per_value: f64) {
         };
         println!("  {method:28}{}", KINDS.map(of).concat());
     }
-    println!("Found within two hours, of how many, and the median and the longest minutes:");
+    println!("Found within two hours, of how many, the median and the longest minutes, within 6:");
     for (method, name, fault) in results.found.keys() {
         let minutes = &results.found[&(*method, *name, *fault)];
         let mut known: Vec<usize> = minutes.iter().copied().flatten().collect();
@@ -231,7 +231,7 @@ fn print(results: &Results, n_seeds: u64, seconds_per_value: f64) {
         let longest = known.last().copied().unwrap_or(0);
         let within = known.iter().filter(|minutes| **minutes <= 6).count();
         println!(
-            "  {method:28} {name:14} {fault:13} {:>3}/{:<3} {median:>4} {longest:>4}   <=6m {within}",
+            "  {method:28} {name:14} {fault:13} {:>3}/{:<3} {median:>4} {longest:>4} {within:>4}",
             known.len(),
             minutes.len(),
         );

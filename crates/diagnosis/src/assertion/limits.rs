@@ -152,6 +152,15 @@ impl Thresholds {
         (Self(entries), reader.problems)
     }
 
+    /// Entries that can be used.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn limits(&self, entity: &EntityKey, kind: &KpiKind) -> Limits {
         let mut limits = Limits::of(kind);
         for entry in self.0.iter().filter(|entry| entry.is_about(entity, kind)) {

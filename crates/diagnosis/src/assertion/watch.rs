@@ -18,6 +18,9 @@ use super::traffic::TrafficWatch;
 use super::{AssertionOptions, Category, Compared, Severity, words};
 use crate::kpi::{KpiKey, KpiKind};
 
+/// Traffic is low only if it is below this share of the lowest that is known of this time.
+const KNOWN_LOW: f64 = 0.7;
+
 /// What is found of one assertion after one more value.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
@@ -192,6 +195,12 @@ impl Watch {
         let loss = traffic.loss();
         let mut findings =
             self.band_findings("request_rate_anomaly", &[Side::Above, Side::Below], value);
+        // As few as yesterday or in the weeks before at this time are no news.
+        let least = self.band.as_ref().and_then(|band| band.usual_least(at));
+        for finding in &mut findings {
+            let is_known = least.is_some_and(|least| value >= KNOWN_LOW * least);
+            finding.is_active &= finding.turn != Turn::Fall || !is_known;
+        }
         let usual = loss.map(|silence| silence.usual);
         findings.push(Finding {
             name: "traffic_loss",
@@ -296,12 +305,6 @@ impl Watch {
         let kind = self.key.kind.clone();
         let shown = |value| words::value(&kind, value);
         let subject = words::subject(&kind);
-        let compared = |limit| Compared {
-            value,
-            usual: None,
-            limit: Some(limit),
-            deviation: 0.0,
-        };
         let level = Finding {
             name: "saturation",
             category: Category::Saturation,
@@ -311,7 +314,12 @@ impl Watch {
                 Severity::Warning
             },
             is_active: is_warning || is_critical,
-            compared: compared(limit),
+            compared: Compared {
+                value,
+                usual: None,
+                limit: Some(limit),
+                deviation: 0.0,
+            },
             sentence: format!(
                 "{subject} {} used, its limit is {}",
                 shown(value),
@@ -319,6 +327,18 @@ impl Watch {
             ),
             turn: Turn::Rise,
         };
+        let forecast = self.saturation_forecast(at, value, options);
+        vec![level, forecast]
+    }
+
+    /// Used up before long, if it goes on so.
+    fn saturation_forecast(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        options: &AssertionOptions,
+    ) -> Finding {
+        let name = "saturation_forecast";
         self.forecast.push(at, value);
         let left = self
             .forecast
@@ -330,27 +350,27 @@ impl Watch {
         } else {
             Standing::Within
         };
-        let is_active = self.step(
-            "saturation_forecast",
-            at,
-            standing,
-            options.forecast_hold,
-            options,
-        );
-        let left = words::span(left.unwrap_or_default());
-        let forecast = Finding {
-            name: "saturation_forecast",
+        let is_active = self.step(name, at, standing, options.forecast_hold, options);
+        let kind = &self.key.kind;
+        Finding {
+            name,
             category: Category::Saturation,
             severity: Severity::Warning,
             is_active,
-            compared: compared(1.0),
+            compared: Compared {
+                value,
+                usual: None,
+                limit: Some(1.0),
+                deviation: 0.0,
+            },
             sentence: format!(
-                "{subject} {} used; as it grew in the last three hours it is used up in {left}",
-                shown(value),
+                "{} {} used; as it grew in the last three hours it is used up in {}",
+                words::subject(kind),
+                words::value(kind, value),
+                words::span(left.unwrap_or_default()),
             ),
             turn: Turn::Rise,
-        };
-        vec![level, forecast]
+        }
     }
 
     fn up(&mut self, at: Timestamp, value: f64, options: &AssertionOptions) -> Vec<Finding> {

@@ -120,14 +120,19 @@ fn listed(shelf: &Shelf, uid: String) -> Result<ListedJson, ApiError> {
     })
 }
 
-async fn import(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer {
-    // A form of another page cannot send this type without being asked for leave first.
+/// A form of another page cannot send JSON's type without being asked for leave first.
+pub(super) fn refuse_forms(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers.get(header::CONTENT_TYPE);
-    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
-        return Err(ApiError::bad_data(
-            "send the dashboard as it is, with Content-Type: application/json",
-        ));
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        return Ok(());
     }
+    Err(ApiError::bad_data(
+        "send it as it is, with Content-Type: application/json",
+    ))
+}
+
+async fn import(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer {
+    refuse_forms(&headers)?;
     let text = String::from_utf8(body.to_vec())
         .map_err(|_| ApiError::bad_data("the dashboard is not UTF-8"))?;
     let imported = read_grafana(&text)?;

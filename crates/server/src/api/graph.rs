@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use diagnosis::assertion::Assertion;
+use diagnosis::assertion::Category;
 use diagnosis::graph::{DoctorScope, EntityId, EntityKind, Focus, Graph, Part, examine, search};
 use diagnosis::pack::Layer;
 use model::Timestamp;
@@ -54,6 +55,14 @@ impl Seen {
         let newest = app.relator.newest();
         let Some(at) = params.time("time")? else {
             return Ok(Self::now(app));
+            let mut seen = Self::newest(newest, &app.judge.alerts(), app.clock.now());
+            // Alerts are told by the moment, what is judged of KPIs four times a minute.
+            let asserted = app.asserter.newest();
+            let of_kpis = asserted.lasting.iter();
+            let of_kpis =
+                of_kpis.filter(|one| one.key.kpi.is_some() || one.category == Category::Amend);
+            seen.standings.add(&seen.related.graph, of_kpis.cloned());
+            return Ok(seen);
         };
         let lookup = Arc::clone(&newest.lookup);
         let read = app.queries.lookup(move |snapshot| {

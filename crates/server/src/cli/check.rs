@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use diagnosis::kpi::mapping::read_mapping_file;
 
 use super::style::{Style, clean, complain, counted, print};
+use crate::assertions::{ThresholdsProblem, read_thresholds};
 use crate::config::{Config, ConfigError, Severity, expand_pattern, read_file};
 use crate::judge::{PackSources, from_folder, load_packs};
 use crate::notify::{NotifyConfig, NotifyConfigError};
@@ -57,6 +58,32 @@ fn model_file(path: &Path) -> Verdict {
         Err(problems) => problems,
     };
     if let [ModelProblem::Io { .. }] = problems.as_slice() {
+        complain(&error_chain(&problems[0]));
+        return Verdict::Unreadable;
+    }
+    tell_failed(path, problems.len());
+    for problem in problems {
+        print(&format!("  {}\n", clean(&problem.to_string())));
+    }
+    Verdict::Failed
+}
+
+pub(super) fn thresholds(files: &[PathBuf]) -> ExitCode {
+    worst(files.iter().map(|path| thresholds_file(path)))
+}
+
+fn thresholds_file(path: &Path) -> Verdict {
+    let (thresholds, problems) = read_thresholds(path);
+    if problems.is_empty() {
+        print(&format!(
+            "{} {}: {}\n",
+            Style::of_stdout().good("ok"),
+            path.display(),
+            counted(thresholds.len(), "threshold"),
+        ));
+        return Verdict::Good;
+    }
+    if let [ThresholdsProblem::Io { .. }] = problems.as_slice() {
         complain(&error_chain(&problems[0]));
         return Verdict::Unreadable;
     }

@@ -1,7 +1,6 @@
 //! How the entities of a graph are: which assertions speak of each.
 //!
-//! Today alerts that fire are the only assertions; whoever judges KPIs adds his own to
-//! [`Standings`].
+//! Alerts that fire and what is judged of KPIs (`crate::assertions`). Of the past only alerts.
 
 use std::collections::HashMap;
 
@@ -44,16 +43,21 @@ impl Standings {
     /// Those of these assertions that speak of an entity of the graph.
     pub(crate) fn new(graph: &Graph, assertions: Vec<Assertion>) -> Self {
         let mut standings = Self::default();
+        standings.add(graph, assertions);
+        standings
+    }
+
+    /// And those of these.
+    pub(crate) fn add(&mut self, graph: &Graph, assertions: impl IntoIterator<Item = Assertion>) {
         for assertion in assertions {
             if let Some(id) = graph.id(&assertion.key.entity) {
-                standings.by_entity.entry(id).or_default().push(assertion);
+                self.by_entity.entry(id).or_default().push(assertion);
             }
         }
-        for own in standings.by_entity.values_mut() {
+        for own in self.by_entity.values_mut() {
             own.sort_by(|a, b| (b.severity, &a.key.name).cmp(&(a.severity, &b.key.name)));
         }
-        standings.spread(graph);
-        standings
+        self.spread(graph);
     }
 
     pub(crate) fn of(&self, id: EntityId) -> &[Assertion] {

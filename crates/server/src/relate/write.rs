@@ -6,24 +6,40 @@ use model::{Labels, Timestamp, stale_marker};
 use store::{SeriesId, Store, StoreError};
 
 /// All series of the graph share their timestamps.
-const GROUP: &str = "graph";
+const GRAPH: &str = "graph";
 
 /// Remembers what was written last.
-#[derive(Debug, Default)]
-pub(super) struct SeriesWriter {
+#[derive(Debug)]
+pub(crate) struct SeriesWriter {
+    /// Series of one group share their timestamps.
+    group: &'static str,
     /// `None` for series of before a start that were not resolved yet.
     series: HashMap<Labels, Option<SeriesId>>,
 }
 
+/// That of the graph.
+impl Default for SeriesWriter {
+    fn default() -> Self {
+        Self::of(GRAPH)
+    }
+}
+
 impl SeriesWriter {
+    pub(crate) fn of(group: &'static str) -> Self {
+        Self {
+            group,
+            series: HashMap::new(),
+        }
+    }
+
     /// These were written by an earlier process and are not ended.
-    pub(super) fn wrote(&mut self, series: impl IntoIterator<Item = Labels>) {
+    pub(crate) fn wrote(&mut self, series: impl IntoIterator<Item = Labels>) {
         self.series
             .extend(series.into_iter().map(|labels| (labels, None)));
     }
 
     /// Appends the samples, and an end for each series that has none any more.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         store: &Store,
         at: Timestamp,
@@ -36,7 +52,7 @@ impl SeriesWriter {
         let values = samples.iter().map(|(labels, value)| (labels, *value));
         let all: Vec<(&Labels, f64)> = values.chain(ends).collect();
         let batch = self.resolve(store, &all)?;
-        let group = store.group(GROUP);
+        let group = store.group(self.group);
         if store.append(group, at, &batch)?.unknown > 0 {
             // The store forgot series that were silent for all of retention.
             self.series.values_mut().for_each(|id| *id = None);
@@ -54,7 +70,7 @@ impl SeriesWriter {
         store: &Store,
         all: &[(&Labels, f64)],
     ) -> Result<Vec<(SeriesId, f64)>, StoreError> {
-        let group = store.group(GROUP);
+        let group = store.group(self.group);
         let mut batch = Vec::with_capacity(all.len());
         for (labels, value) in all {
             let id = match self.series.get(*labels) {

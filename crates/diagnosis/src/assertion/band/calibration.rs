@@ -29,9 +29,9 @@ const RETURN_BUCKETS: f64 = 2.6e6;
 
 /// The bound lies beyond the second farthest ever (the third, of many) by this much, whatever the
 /// law says: tails may be heavier than its own, and a slope through few blocks is a guess.
-const BEYOND_MIN: f64 = 1.25;
+const BEYOND_MIN: f64 = 1.35;
 const SLOW_BEYOND_MIN: f64 = 1.4;
-const BEYOND_MAX: f64 = 1.5;
+const BEYOND_MAX: f64 = 1.6;
 
 /// A bound is at least this many usual distances.
 const SPREADS_MIN: f64 = 3.0;

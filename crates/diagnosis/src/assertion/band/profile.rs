@@ -6,6 +6,9 @@ const HOUR_MS: i64 = 3600 * 1000;
 const WEEK_HOURS: i64 = 168;
 const WEEKS: usize = 4;
 
+/// Levels this near to each other are the same thing again.
+const ALIKE: f32 = 0.3;
+
 /// What is usual at a moment by one model: somewhere between two bounds, most likely `expected`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Usual {
@@ -35,13 +38,17 @@ impl Usual {
 pub(super) struct Profile {
     /// By hour of the week; newest first; not a number where nothing is known.
     slots: Vec<[f32; WEEKS]>,
+    /// By hour of the week, the newest level that was outside the band: it counts once it comes
+    /// again, as every night does.
+    odd: Vec<f32>,
     /// Hours since the epoch of the newest.
     newest: Option<i64>,
 }
 
 impl Profile {
-    /// Takes the level of the hour that ended before `at`; whether it was a new hour.
-    pub(super) fn push(&mut self, at: Timestamp, level: Option<f64>) -> bool {
+    /// Takes the level of the hour that ended before `at`, or the one that it had outside the
+    /// band; whether it was a new hour.
+    pub(super) fn push(&mut self, at: Timestamp, level: Option<f64>, odd: Option<f64>) -> bool {
         let hour = at.as_millis().div_euclid(HOUR_MS) - 1;
         let newest = *self.newest.get_or_insert(hour);
         if hour <= newest {
@@ -49,6 +56,7 @@ impl Profile {
         }
         if self.slots.is_empty() {
             self.slots = vec![[f32::NAN; WEEKS]; WEEK_HOURS as usize];
+            self.odd = vec![f32::NAN; WEEK_HOURS as usize];
         }
         // What was not measured in between is not known; after four weeks nothing is.
         let first = (newest + 1).max(hour - WEEK_HOURS * WEEKS as i64);
@@ -59,7 +67,28 @@ impl Profile {
             slot[0] = level.map_or(f32::NAN, |level| level as f32);
         }
         self.newest = Some(hour);
+        if let (None, Some(odd)) = (level, odd) {
+            self.push_odd(hour, odd as f32);
+        }
         true
+    }
+
+    fn push_odd(&mut self, hour: i64, level: f32) {
+        let place = |hour: i64| hour.rem_euclid(WEEK_HOURS) as usize;
+        let is_same = |before: f32| {
+            let apart = (before - level).abs();
+            apart <= ALIKE * before.abs().max(level.abs())
+        };
+        for before in [hour - 24, hour - WEEK_HOURS] {
+            let was = self.odd[place(before)];
+            if !was.is_nan() && is_same(was) {
+                self.slots[place(hour)][0] = level;
+                if before != hour - WEEK_HOURS && self.slots[place(before)][0].is_nan() {
+                    self.slots[place(before)][0] = was;
+                }
+            }
+        }
+        self.odd[place(hour)] = level;
     }
 
     /// Fills what was left out of the hours that ended before now, the newest first.
@@ -94,7 +123,7 @@ impl Profile {
     pub(super) fn least(&self, at: Timestamp) -> Option<f64> {
         let yesterday = between_hours(at, |hour| median([self.weeks(hour - 24)[0]]));
         let known = [self.by_week(at), yesterday].into_iter().flatten();
-        known.map(|usual| usual.expected).min_by(f64::total_cmp)
+        known.map(|usual| usual.least).min_by(f64::total_cmp)
     }
 
     /// What is known of this hour in weeks before. The hour itself is not over yet.

@@ -127,12 +127,14 @@ impl Recent {
         self.level
     }
 
-    /// The median of the last hour.
-    pub(super) fn last_hour(&self) -> Option<f64> {
+    /// The median of the last hour, and the same with what was outside the band.
+    pub(super) fn last_hour(&self) -> (Option<f64>, Option<f64>) {
         let last = self.entries.iter().rev().take(HOUR_ENTRIES);
-        let last = last.filter(|(entry, is_outside)| !is_outside && !entry.is_nan());
-        let mut known: Vec<f32> = last.map(|(entry, _)| *entry).collect();
-        middle(&mut known)
+        let last = last.filter(|(entry, _)| !entry.is_nan());
+        let usual = last.clone().filter(|(_, is_outside)| !is_outside);
+        let mut usual: Vec<f32> = usual.map(|(entry, _)| *entry).collect();
+        let mut all: Vec<f32> = last.map(|(entry, _)| *entry).collect();
+        (middle(&mut usual), middle(&mut all))
     }
 
     /// What was outside the band is usual from now on. The medians of the hours of the last day,

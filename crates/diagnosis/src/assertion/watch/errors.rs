@@ -33,6 +33,31 @@ impl Watch {
         beside: Beside,
         options: &AssertionOptions,
     ) -> Vec<Finding> {
+        let mut findings = vec![self.error_breach(at, value, beside, options)];
+        let is_breach = findings[0].is_active;
+        findings.push(self.unusual_ratio(
+            "error_ratio_anomaly",
+            EFFECT_MIN,
+            at,
+            value,
+            beside,
+            options,
+        ));
+        self.burn.push(at, beside.rate.unwrap_or(1.0), value);
+        findings.push(self.error_buildup(at, value, beside, options));
+        if !is_breach && !self.is_active("error_ratio_anomaly") {
+            self.past.push(at, value);
+        }
+        findings
+    }
+
+    fn error_breach(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        beside: Beside,
+        options: &AssertionOptions,
+    ) -> Finding {
         let seconds = self.seconds_since_last(at, options);
         let yesterday = self.past.yesterday(0.75).unwrap_or(0.0);
         let raised = yesterday.min(self.limits.error_ratio_cap);
@@ -60,7 +85,7 @@ impl Watch {
         } else {
             ""
         };
-        let mut findings = vec![Finding {
+        Finding {
             name: "error_ratio_breach",
             category: Category::Error,
             severity: Severity::Critical,
@@ -85,21 +110,7 @@ impl Watch {
                 ),
             },
             turn: Turn::Rise,
-        }];
-        findings.push(self.unusual_ratio(
-            "error_ratio_anomaly",
-            EFFECT_MIN,
-            at,
-            value,
-            beside,
-            options,
-        ));
-        self.burn.push(at, beside.rate.unwrap_or(1.0), value);
-        findings.push(self.error_buildup(at, value, beside, options));
-        if !is_breach && !self.is_active("error_ratio_anomaly") {
-            self.past.push(at, value);
         }
-        findings
     }
 
     pub(super) fn client_errors(

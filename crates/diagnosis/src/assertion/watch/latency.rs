@@ -70,8 +70,22 @@ impl Watch {
             ),
             turn: Turn::Rise,
         });
-        // Minutes are good or bad; each counts as one however many requests it had.
         let is_bad = standing == Standing::Beyond;
+        findings.push(self.latency_buildup(at, is_bad, compared, options));
+        if !is_breach {
+            self.past.push(at, value);
+        }
+        findings
+    }
+
+    /// Minutes are good or bad; each counts as one however many requests it had.
+    fn latency_buildup(
+        &mut self,
+        at: Timestamp,
+        is_bad: bool,
+        compared: Compared,
+        options: &AssertionOptions,
+    ) -> Finding {
         self.burn
             .push(at, 1.0 / 60.0, if is_bad { 1.0 } else { 0.0 });
         let burning = self.burn.over(at, FAST, 1.0 / 60.0);
@@ -83,29 +97,23 @@ impl Watch {
         } else {
             Standing::Within
         };
-        let is_buildup = self.step(
-            "latency_buildup",
-            at,
-            standing,
-            options.buildup_hold,
-            options,
-        );
-        findings.push(Finding {
-            name: "latency_buildup",
+        let name = "latency_buildup";
+        let is_active = self.step(name, at, standing, options.buildup_hold, options);
+        let kind = &self.key.kind;
+        Finding {
+            name,
             category: Category::Error,
             severity: Severity::Critical,
-            is_active: is_buildup,
+            is_active,
             compared,
             sentence: format!(
-                "{subject} was above its limit of {shown_limit} in {:.0} minutes of the last hour",
+                "{} was above its limit of {} in {:.0} minutes of the last hour",
+                words::subject(kind),
+                words::value(kind, compared.limit.unwrap_or(0.0)),
                 burning.bad,
             ),
             turn: Turn::Rise,
-        });
-        if !is_breach {
-            self.past.push(at, value);
         }
-        findings
     }
 
     /// The limit and where it comes from; `None` while too little is known.
