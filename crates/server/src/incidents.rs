@@ -1,25 +1,24 @@
 //! Incidents: every round of KPIs is judged, related and explained (docs/incidents.md).
 //!
-//! One task, after each round of KPIs: assertions of KPIs and of alerts that fire go to the
-//! incidents, open ones are explained anew, what changed is written to the database and told to
+//! One task, after each round of KPIs: the assertions that last go to the incidents, open ones are explained anew, what changed is written to the database and told to
 //! the notifier. What people do with an incident comes by the API and takes the same lock.
 
 mod database;
 mod postmortem;
 mod record;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diagnosis::assertion::Assertion;
 use diagnosis::graph::{EntityKey, Graph};
 use diagnosis::incident::{
-    Explanation, Incident, IncidentOptions, Incidents, Scene, Transition, Watch, Window, assertion,
-    explain_scene, impact,
+    Explanation, Incident, IncidentOptions, Incidents, Scene, Transition, Window, explain_scene,
+    impact,
 };
-use diagnosis::kpi::{KpiKey, KpiKind, KpiSeries};
+use diagnosis::kpi::{KpiKey, KpiSeries};
 use diagnosis::replay::title;
 use diagnosis::rules::PostableAlert;
 use model::{Labels, METRIC_NAME, Timestamp};
@@ -30,17 +29,14 @@ pub(crate) use self::postmortem::postmortem;
 pub(crate) use self::record::{EntityJson, ImpactJson, Record, SuspectJson, entity_json};
 use crate::app::App;
 use crate::kpis::{KPI_INTERVAL, KpiRound, history, sources};
-use crate::relate::standing::of_alerts;
 use crate::scrape::error_chain;
 
-/// The past that is learned from at a start.
-const PAST: Duration = Duration::from_secs(2 * 3600);
+/// The past with which an incident is explained. One that lasts longer keeps the words that it had
+/// while its beginning was in sight.
+const PAST: Duration = Duration::from_secs(4 * 3600);
 
-/// KPIs that are watched; each holds four hours of samples, 15 KB.
-const WATCHES_MAX: usize = 20_000;
-
-/// A KPI that had no sample for so long is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+/// KPIs whose past is held; 15 KB each.
+const SERIES_MAX: usize = 20_000;
 
 /// How often an incident that is open is told again, and for how long an end is.
 const RESEND: Duration = Duration::from_secs(60);
@@ -57,15 +53,13 @@ pub(crate) const TEXT_MAX: usize = 10_000;
 pub(crate) struct IncidentKeeper {
     path: PathBuf,
     state: Mutex<State>,
-    /// Assertions that hold now.
-    assertions: RwLock<Arc<Vec<Assertion>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     incidents: Incidents,
     records: BTreeMap<String, Record>,
-    watches: HashMap<KpiKey, (Watch, Timestamp)>,
+    samples: HashMap<KpiKey, VecDeque<(Timestamp, f64)>>,
     database: Option<database::Database>,
     told: BTreeMap<String, Timestamp>,
 }
@@ -93,22 +87,11 @@ impl IncidentKeeper {
         Self {
             path: data_dir.join("incidents.sqlite"),
             state: Mutex::default(),
-            assertions: RwLock::default(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What holds now, of KPIs and alerts.
-    pub(crate) fn assertions(&self) -> Arc<Vec<Assertion>> {
-        Arc::clone(
-            &self
-                .assertions
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
     }
 
     /// All incidents that are kept, the newest first.
@@ -230,17 +213,13 @@ impl IncidentKeeper {
         let sources = sources(app);
         let snapshot = app.store.snapshot();
         let past = history(&sources, &snapshot, now.minus(PAST), now, KPI_INTERVAL);
-        let rates = rates(&past);
         for series in past {
-            if WATCHES_MAX <= state.watches.len() {
+            if SERIES_MAX <= state.samples.len() {
                 break;
             }
-            let mut watch = Watch::new(series.key.kind.clone());
-            let events = events(&series.key, &rates, sources.window);
-            for (at, value) in series.samples {
-                watch.observe(at, value, events, KPI_INTERVAL);
-            }
-            state.watches.insert(series.key, (watch, now));
+            state
+                .samples
+                .insert(series.key, series.samples.into_iter().collect());
         }
     }
 
@@ -251,17 +230,12 @@ impl IncidentKeeper {
         };
         let related = app.relator.newest();
         let mut graph = related.graph.clone();
-        let window = sources(app).window;
         let mut state = self.lock();
-        let mut active = state.judge(round, now, window);
-        active.extend(of_alerts(&graph, &related.lookup, &app.judge.alerts()));
+        state.keep(round, now);
+        let active = app.asserter.newest().lasting.clone();
         for assertion in &active {
             graph.add(assertion.key.entity.clone());
         }
-        *self
-            .assertions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(active.clone());
         let transitions = state.incidents.observe(now, &active, &graph);
         let mut changed = state.take(&transitions, now);
         for id in state.explain(&graph, &active, now) {
@@ -276,31 +250,27 @@ impl IncidentKeeper {
 }
 
 impl State {
-    /// The assertions of KPIs that hold now.
-    fn judge(&mut self, round: &KpiRound, now: Timestamp, window: Duration) -> Vec<Assertion> {
-        let rates = rates(&round.kpis);
-        let mut active = Vec::new();
+    /// Adds the newest samples; forgets what is old.
+    fn keep(&mut self, round: &KpiRound, now: Timestamp) {
+        let oldest = now.minus(PAST);
         for series in &round.kpis {
-            let Some(&(at, value)) = series.samples.last() else {
+            let Some(&newest) = series.samples.last() else {
                 continue;
             };
-            if !self.watches.contains_key(&series.key) && WATCHES_MAX <= self.watches.len() {
+            if !self.samples.contains_key(&series.key) && SERIES_MAX <= self.samples.len() {
                 continue;
             }
-            let events = events(&series.key, &rates, window);
-            let (watch, seen) = self
-                .watches
-                .entry(series.key.clone())
-                .or_insert_with(|| (Watch::new(series.key.kind.clone()), at));
-            *seen = at;
-            watch.observe(at, value, events, KPI_INTERVAL);
-            let shift = watch.shift().filter(|shift| shift.end.is_none());
-            let found = shift.and_then(|s| assertion(&series.key, s, events, KPI_INTERVAL));
-            active.extend(found.filter(|found| found.since <= now));
+            let samples = self.samples.entry(series.key.clone()).or_default();
+            if samples.back().is_none_or(|&(last, _)| last < newest.0) {
+                samples.push_back(newest);
+            }
         }
-        self.watches
-            .retain(|_, (_, seen)| now.since(*seen) < FORGOTTEN_AFTER);
-        active
+        self.samples.retain(|_, samples| {
+            while samples.front().is_some_and(|&(at, _)| at < oldest) {
+                samples.pop_front();
+            }
+            !samples.is_empty()
+        });
     }
 
     fn take(&mut self, transitions: &[Transition], now: Timestamp) -> BTreeSet<String> {
@@ -350,11 +320,11 @@ impl State {
             return Vec::new();
         }
         let kpis: Vec<KpiSeries> = self
-            .watches
+            .samples
             .iter()
-            .map(|(key, (watch, _))| KpiSeries {
+            .map(|(key, samples)| KpiSeries {
                 key: key.clone(),
-                samples: watch.samples().collect(),
+                samples: samples.iter().copied().collect(),
             })
             .collect();
         let mut graph = graph.clone();
@@ -362,7 +332,8 @@ impl State {
             graph.add(series.key.entity.clone());
         }
         let mut changed = Vec::new();
-        for incident in open {
+        let in_sight = |incident: &Incident| now.since(incident.start) < PAST / 2;
+        for incident in open.into_iter().filter(in_sight) {
             let window = Window {
                 normal_until: incident.start.minus(KPI_INTERVAL * 2),
                 to: now,
@@ -462,21 +433,6 @@ fn alert(
         generator_url: format!("{}/incidents/{}", link.trim_end_matches('/'), incident.id),
         value: 1.0,
     })
-}
-
-/// Requests per second of each entity, the newest.
-fn rates(kpis: &[KpiSeries]) -> HashMap<EntityKey, f64> {
-    kpis.iter()
-        .filter(|series| series.key.kind == KpiKind::RequestRate)
-        .filter_map(|series| Some((series.key.entity.clone(), series.samples.last()?.1)))
-        .collect()
-}
-
-/// Requests behind a sample of a ratio.
-fn events(key: &KpiKey, rates: &HashMap<EntityKey, f64>, window: Duration) -> Option<f64> {
-    let is_ratio = matches!(key.kind, KpiKind::ErrorRatio | KpiKind::ClientErrorRatio);
-    let rate = rates.get(&key.entity).filter(|_| is_ratio)?;
-    Some(rate * window.as_secs_f64())
 }
 
 /// The query that draws a KPI.

@@ -189,15 +189,6 @@ pub(crate) async fn run(args: UpArgs, events: mpsc::Sender<Event>) -> Result<(),
     // Before the first evaluation, so that somebody listens.
     let postable = app.judge.listen();
     tasks.spawn(Notifier::run(Arc::clone(&app), postable, cancel.clone()));
-    tasks.spawn(Judge::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(Relator::run(
-        Arc::clone(&app),
-        paths::hostname(),
-        cancel.clone(),
-    ));
-    tasks.spawn(Objectives::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(Kpis::run(Arc::clone(&app), cancel.clone()));
-    tasks.spawn(IncidentKeeper::run(Arc::clone(&app), cancel.clone()));
     spawn_judging(&mut tasks, &app, &cancel);
     tasks.spawn(serve(
         listener,
@@ -224,6 +215,7 @@ fn spawn_judging(tasks: &mut JoinSet<()>, app: &Arc<App>, cancel: &CancellationT
     tasks.spawn(related);
     tasks.spawn(Objectives::run(Arc::clone(app), cancel.clone()));
     tasks.spawn(Kpis::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(IncidentKeeper::run(Arc::clone(app), cancel.clone()));
 }
 
 /// What people changed by the API; a file that cannot be used costs its edits, not the start.

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use diagnosis::assertion::Assertion;
-use diagnosis::assertion::Category;
+use diagnosis::assertion::{Assertion, Category};
 use diagnosis::graph::{DoctorScope, EntityId, EntityKind, Focus, Graph, Part, examine, search};
 use diagnosis::pack::Layer;
 use model::Timestamp;
@@ -21,7 +20,7 @@ use super::answer::{Answer, ApiError, success};
 use super::params::Params;
 use super::time::format_rfc3339;
 use crate::app::App;
-use crate::relate::standing::{Standings, of_past};
+use crate::relate::standing::{Standings, of_alerts, of_past};
 use crate::relate::{Related, graph_at};
 
 /// Entities of one answer: as many as a browser can lay out.
@@ -55,14 +54,6 @@ impl Seen {
         let newest = app.relator.newest();
         let Some(at) = params.time("time")? else {
             return Ok(Self::now(app));
-            let mut seen = Self::newest(newest, &app.judge.alerts(), app.clock.now());
-            // Alerts are told by the moment, what is judged of KPIs four times a minute.
-            let asserted = app.asserter.newest();
-            let of_kpis = asserted.lasting.iter();
-            let of_kpis =
-                of_kpis.filter(|one| one.key.kpi.is_some() || one.category == Category::Amend);
-            seen.standings.add(&seen.related.graph, of_kpis.cloned());
-            return Ok(seen);
         };
         let lookup = Arc::clone(&newest.lookup);
         let read = app.queries.lookup(move |snapshot| {
@@ -89,11 +80,17 @@ impl Seen {
 
     /// The newest graph, with what holds now.
     pub(crate) fn now(app: &App) -> Self {
-        Self::newest(
-            app.relator.newest(),
-            app.incidents.assertions().to_vec(),
-            app.clock.now(),
-        )
+        let related = app.relator.newest();
+        let alerts = of_alerts(&related.graph, &related.lookup, &app.judge.alerts());
+        let mut seen = Self::newest(related, alerts, app.clock.now());
+        // Alerts are told by the moment, what is judged of KPIs four times a minute.
+        let asserted = app.asserter.newest();
+        let of_kpis = asserted
+            .lasting
+            .iter()
+            .filter(|one| one.key.kpi.is_some() || one.category == Category::Amend);
+        seen.standings.add(&seen.related.graph, of_kpis.cloned());
+        seen
     }
 
     pub(crate) fn newest(

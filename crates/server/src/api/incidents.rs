@@ -1,4 +1,4 @@
-//! `incidents` and `assertions` (docs/api.md, "Incidents").
+//! `incidents`: what is wrong, whom it hits, who is suspected (docs/api.md, "Incidents").
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
-use diagnosis::assertion::Assertion;
 use diagnosis::graph::{EntityId, Part};
 use diagnosis::incident::Incident;
-use diagnosis::kpi::{KpiKey, KpiKind};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +22,6 @@ use super::time::format_rfc3339;
 use crate::app::App;
 use crate::incidents::{
     Act, ActError, EntityJson, ImpactJson, Record, SuspectJson, TEXT_MAX, entity_json, postmortem,
-    query_of,
 };
 
 /// Bytes of a body: a comment, or a list of members.
@@ -42,7 +39,6 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/incidents/{id}", get(one))
         .route("/incidents/{id}/postmortem", get(markdown))
         .route("/incidents/{id}/{act}", post(act))
-        .route("/assertions", get(assertions))
 }
 
 #[derive(Serialize)]
@@ -95,30 +91,6 @@ struct ActJson {
     into: Option<String>,
     #[serde(default)]
     members: Vec<EntityJson>,
-}
-
-#[derive(Serialize)]
-struct AssertionsJson {
-    assertions: Vec<AssertionJson>,
-}
-
-#[derive(Serialize)]
-struct AssertionJson {
-    id: String,
-    entity: EntityJson,
-    name: String,
-    category: &'static str,
-    severity: &'static str,
-    since: String,
-    onset: String,
-    end: Option<String>,
-    kpi: Option<String>,
-    unit: Option<&'static str>,
-    value: Option<f64>,
-    usual: Option<f64>,
-    limit: Option<f64>,
-    sentence: String,
-    query: Option<String>,
 }
 
 async fn list(State(app): State<Arc<App>>, params: Params) -> Answer {
@@ -244,32 +216,6 @@ async fn act(
     }
 }
 
-/// Those that hold now, and those of incidents within the time.
-async fn assertions(State(app): State<Arc<App>>, params: Params) -> Answer {
-    let (start, end) = (params.time("start")?, params.time("end")?);
-    let entity = params.get("entity");
-    let mut all: Vec<Assertion> = app.incidents.assertions().to_vec();
-    for (incident, _) in app.incidents.all() {
-        let over = incident.members.into_values();
-        all.extend(over.filter(|assertion| assertion.end.is_some()));
-    }
-    all.sort_by(|a, b| (b.since, &a.key).cmp(&(a.since, &b.key)));
-    all.dedup_by(|a, b| a.key == b.key && a.since == b.since);
-    let assertions = all.iter().filter(|assertion| {
-        end.is_none_or(|end| assertion.onset <= end)
-            && assertion
-                .end
-                .is_none_or(|ended| start.is_none_or(|start| start <= ended))
-            && entity.is_none_or(|entity| {
-                let key = &assertion.key.entity;
-                key.to_string() == entity || key.short() == entity
-            })
-    });
-    success(&AssertionsJson {
-        assertions: assertions.map(AssertionJson::new).collect(),
-    })
-}
-
 impl IncidentJson {
     fn new(incident: &Incident, record: Record, suspects_max: usize) -> Self {
         let mut suspects = record.suspects;
@@ -329,39 +275,4 @@ fn timeline(incident: &Incident, record: &Record) -> Vec<MomentJson> {
     }
     timeline.sort_by_key(|(at, _)| *at);
     timeline.into_iter().map(|(_, moment)| moment).collect()
-}
-
-impl AssertionJson {
-    fn new(assertion: &Assertion) -> Self {
-        let kpi = assertion.key.kpi.as_ref();
-        let compared = assertion.compared;
-        Self {
-            id: format!(
-                "{}/{}/{}/{}",
-                assertion.key.entity,
-                assertion.key.name,
-                kpi.map(KpiKind::name).unwrap_or_default(),
-                assertion.since.as_millis()
-            ),
-            entity: entity_json(&assertion.key.entity),
-            name: assertion.key.name.clone(),
-            category: assertion.category.name(),
-            severity: assertion.severity.name(),
-            since: format_rfc3339(assertion.since),
-            onset: format_rfc3339(assertion.onset),
-            end: assertion.end.map(format_rfc3339),
-            kpi: kpi.map(KpiKind::name),
-            unit: kpi.map(|kind| kind.unit().name()),
-            value: compared.map(|compared| compared.value),
-            usual: compared.and_then(|compared| compared.usual),
-            limit: compared.and_then(|compared| compared.limit),
-            sentence: assertion.sentence.clone(),
-            query: kpi.map(|kind| {
-                query_of(&KpiKey {
-                    entity: assertion.key.entity.clone(),
-                    kind: kind.clone(),
-                })
-            }),
-        }
-    }
 }
