@@ -146,7 +146,8 @@ function Head({
 function Figures({ objective }: { objective: ObjectiveDetail }) {
   const { standing, by } = objective;
   const { budget, measured_seconds, elapsed_seconds } = standing;
-  const measured = `${speakText(measured_seconds, 's')} of ${speakText(elapsed_seconds, 's')} measured`;
+  const spans = [measured_seconds, elapsed_seconds].map((seconds) => speakText(seconds, 's'));
+  const measured = `${spans.join(' of ')} measured`;
   return (
     <dl class="objective-figures">
       <div>
