@@ -198,6 +198,8 @@ fn write_group(text: &mut String, objective: &Objective, window: Duration) {
             model::format_duration(KEEP_FIRING)
         ));
         out("        labels:".to_owned());
+        // Two objectives of one service would else have the same rule twice, for a linter's eye.
+        out(format!("          objective: {}", objective.id));
         out(format!("          category: {}", Category::Error.name()));
         out(format!("          severity: {}", burn.severity.name()));
         if let Some(service) = objective.service() {

@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use diagnosis::notify::Zone;
-use diagnosis::objective::{Ledger, Minute, Objective, STEP, Standing, read_openslo, rule_file};
+use diagnosis::objective::{
+    Ledger, Minute, Objective, ObjectiveId, STEP, Standing, read_openslo, rule_file,
+};
 use diagnosis::rules::{GroupOptions, GroupState, Health};
 use model::{Labels, Timestamp};
 use promql::{EvalOptions, Expr};
@@ -152,6 +154,14 @@ fn promtool_agrees(judged: &[(String, i64, i64)]) {
     let late = i64::from(version.contains("version 2."));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("objectives");
     std::fs::create_dir_all(&folder).unwrap();
+    let mut all = objectives();
+    all.push(Objective {
+        id: ObjectiveId::new("another").unwrap(),
+        ..all[0].clone()
+    });
+    let rules = rule_file(&all.iter().collect::<Vec<_>>(), STEP);
+    std::fs::write(folder.join("all.yml"), rules).unwrap();
+    promtool(&["check", "rules"], &folder.join("all.yml"));
     for objective in objectives() {
         let id = objective.id.as_str();
         std::fs::write(

@@ -25,7 +25,6 @@ export function BurnDown({ objective }: { objective: ObjectiveDetail }) {
   );
   const at = cursor.value.at ?? line.length - 1;
   const point = line[at];
-  const step = Math.max(1, Math.ceil(line.length / ROWS));
   return (
     <section class="panel broad" data-panel tabIndex={0} aria-labelledby="burn-down">
       <header class="panel-head">
@@ -52,28 +51,7 @@ export function BurnDown({ objective }: { objective: ObjectiveDetail }) {
           <p class="small faint">The first minute is recorded a minute after it was made.</p>
         </div>
       ) : asTable.value ? (
-        <div class="burn-down-table">
-          <table class="list">
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col" class="num">
-                  Left
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {line
-                .filter((_, i) => i % step === 0 || i === line.length - 1)
-                .map(([ms, left]) => (
-                  <tr key={ms}>
-                    <td>{untilText(ms, now.peek())}</td>
-                    <td class="num">{speakText(left, 'percentunit')}</td>
-                  </tr>
-                ))}
-            </tbody>
-          </table>
-        </div>
+        <LeftTable line={line} />
       ) : (
         <>
           <TimeChart
@@ -102,5 +80,34 @@ export function BurnDown({ objective }: { objective: ObjectiveDetail }) {
         </>
       )}
     </section>
+  );
+}
+
+/** The chart's table twin, at so many even steps. */
+function LeftTable({ line }: { line: ObjectiveDetail['burn_down'] }) {
+  const step = Math.max(1, Math.ceil(line.length / ROWS));
+  return (
+    <div class="burn-down-table">
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col" class="num">
+              Left
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {line
+            .filter((_, i) => i % step === 0 || i === line.length - 1)
+            .map(([ms, left]) => (
+              <tr key={ms}>
+                <td>{untilText(ms, now.peek())}</td>
+                <td class="num">{speakText(left, 'percentunit')}</td>
+              </tr>
+            ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

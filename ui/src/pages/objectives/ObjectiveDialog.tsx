@@ -161,10 +161,9 @@ const WINDOWS = [
 ];
 
 function TargetFields({ form, edit }: FieldsProps) {
-  const { target, window, zone, by, minuteTarget, kind, floor } = form.value;
+  const { target, window, zone } = form.value;
   const calendar = Number.isNaN(Number(window));
   const offered = WINDOWS.some(([value]) => value === window);
-  const minutes = by === 'minutes' || kind === 'threshold';
   return (
     <>
       <div class="form-pair">
@@ -204,44 +203,52 @@ function TargetFields({ form, edit }: FieldsProps) {
           />
         </label>
       )}
-      <div class="form-pair">
-        <label class="form-line">
-          <span>Counted</span>
-          <select
-            class="field"
-            disabled={kind === 'threshold'}
-            value={minutes ? 'minutes' : 'requests'}
-            onChange={(event) =>
-              edit({ by: event.currentTarget.value === 'minutes' ? 'minutes' : 'requests' })
-            }
-          >
-            <option value="requests">by requests</option>
-            <option value="minutes">by minutes</option>
-          </select>
-        </label>
-        {minutes && kind !== 'threshold' ? (
-          <label class="form-line">
-            <span>A minute is good from … % good</span>
-            <input
-              class="field num"
-              inputMode="decimal"
-              value={minuteTarget}
-              onInput={(event) => edit({ minuteTarget: event.currentTarget.value })}
-            />
-          </label>
-        ) : (
-          <label class="form-line">
-            <span>No alert up to so many bad</span>
-            <input
-              class="field num"
-              inputMode="decimal"
-              placeholder={minutes ? '1' : '10'}
-              value={floor}
-              onInput={(event) => edit({ floor: event.currentTarget.value })}
-            />
-          </label>
-        )}
-      </div>
+      <CountedFields form={form} edit={edit} />
     </>
+  );
+}
+
+function CountedFields({ form, edit }: FieldsProps) {
+  const { by, minuteTarget, kind, floor } = form.value;
+  const minutes = by === 'minutes' || kind === 'threshold';
+  return (
+    <div class="form-pair">
+      <label class="form-line">
+        <span>Counted</span>
+        <select
+          class="field"
+          disabled={kind === 'threshold'}
+          value={minutes ? 'minutes' : 'requests'}
+          onChange={(event) =>
+            edit({ by: event.currentTarget.value === 'minutes' ? 'minutes' : 'requests' })
+          }
+        >
+          <option value="requests">by requests</option>
+          <option value="minutes">by minutes</option>
+        </select>
+      </label>
+      {minutes && kind !== 'threshold' ? (
+        <label class="form-line">
+          <span>A minute is good from … % good</span>
+          <input
+            class="field num"
+            inputMode="decimal"
+            value={minuteTarget}
+            onInput={(event) => edit({ minuteTarget: event.currentTarget.value })}
+          />
+        </label>
+      ) : (
+        <label class="form-line">
+          <span>No alert up to so many bad</span>
+          <input
+            class="field num"
+            inputMode="decimal"
+            placeholder={minutes ? '1' : '10'}
+            value={floor}
+            onInput={(event) => edit({ floor: event.currentTarget.value })}
+          />
+        </label>
+      )}
+    </div>
   );
 }

@@ -157,7 +157,9 @@ function Head({
 
 function Figures({ objective }: { objective: ObjectiveDetail }) {
   const { standing, by } = objective;
-  const { budget } = standing;
+  const { budget, measured_seconds, elapsed_seconds } = standing;
+  const spans = [measured_seconds, elapsed_seconds].map((seconds) => speakText(seconds, 's'));
+  const measured = `${spans.join(' of ')} measured`;
   return (
     <dl class="objective-figures">
       <div>
@@ -181,10 +183,7 @@ function Figures({ objective }: { objective: ObjectiveDetail }) {
             ? 'it lasts'
             : `spent in ${span(budget.exhausted_in_seconds * 1000)}`}
         </dd>
-        <dd class="small dim">
-          {speakText(standing.measured_seconds, 's')} of {speakText(standing.elapsed_seconds, 's')}{' '}
-          measured
-        </dd>
+        <dd class="small dim">{measured}</dd>
       </div>
     </dl>
   );

@@ -200,6 +200,11 @@ function Row({ objective }: { objective: Objective }) {
   const { standing } = objective;
   const burn = burnOf(standing, HOUR);
   const bad = standing.state === 'critical' || standing.state === 'warning';
+  const what = [
+    entityWords(objective),
+    indicatorWords(objective.indicator),
+    objective.window_words,
+  ].join(' · ');
   return (
     <tr class="row">
       <td>
@@ -213,9 +218,7 @@ function Row({ objective }: { objective: Objective }) {
         >
           <span class="name cut">{objective.title}</span>
           <span class={`small cut ${bad ? `${standing.state}-text` : 'dim'}`}>
-            {bad
-              ? standing.sentence
-              : `${entityWords(objective)} · ${indicatorWords(objective.indicator)} · ${objective.window_words}`}
+            {bad ? standing.sentence : what}
           </span>
         </a>
       </th>

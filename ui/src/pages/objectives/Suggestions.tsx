@@ -92,23 +92,38 @@ function Choice({ suggestions, onMade }: { suggestions: Suggestion[]; onMade: ()
         </p>
       )}
       <ul class="suggestion-list">
-        {suggestions.map(({ objective, good_ratio, events, measured_seconds }) => (
-          <li key={objective.id}>
-            <label class="suggestion">
-              <input
-                type="checkbox"
-                checked={chosen.value.has(objective.id)}
-                onChange={() => toggle(objective.id)}
-              />
-              <span class="suggestion-title">{objective.title}</span>
-              <span class="num suggestion-target">{targetText(objective.target)}</span>
-              <span class="dim small suggestion-why">
-                {share(good_ratio)} of {whole(events)} in {lasting(measured_seconds * 1000)}
-              </span>
-            </label>
-          </li>
+        {suggestions.map((suggestion) => (
+          <Row
+            key={suggestion.objective.id}
+            suggestion={suggestion}
+            chosen={chosen.value.has(suggestion.objective.id)}
+            onToggle={toggle}
+          />
         ))}
       </ul>
     </>
+  );
+}
+
+function Row({
+  suggestion: { objective, good_ratio, events, measured_seconds },
+  chosen,
+  onToggle,
+}: {
+  suggestion: Suggestion;
+  chosen: boolean;
+  onToggle: (id: string) => void;
+}) {
+  return (
+    <li>
+      <label class="suggestion">
+        <input type="checkbox" checked={chosen} onChange={() => onToggle(objective.id)} />
+        <span class="suggestion-title">{objective.title}</span>
+        <span class="num suggestion-target">{targetText(objective.target)}</span>
+        <span class="dim small suggestion-why">
+          {share(good_ratio)} of {whole(events)} in {lasting(measured_seconds * 1000)}
+        </span>
+      </label>
+    </li>
   );
 }

@@ -305,7 +305,7 @@ fn check_round_trip(objective: &Objective) {
     let text = write_openslo([objective]);
     let found = read_openslo(&text, &zone);
     assert_eq!(found.remarks, [], "{text}");
-    assert_eq!(found.objectives, [objective.clone()], "{text}");
+    assert_eq!(found.objectives, std::slice::from_ref(objective), "{text}");
 }
 
 #[test]
