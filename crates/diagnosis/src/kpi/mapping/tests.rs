@@ -56,13 +56,7 @@ fn show(series: &KpiSeries) -> String {
         .map(|(at, value)| format!("{}:{}", at.as_millis() / 1000, rounded(*value)))
         .collect();
     let key = &series.key;
-    format!(
-        "{}{} {} {}",
-        key.entity,
-        key.entity.scope,
-        key.kind.name(),
-        samples.join(" ")
-    )
+    format!("{} {} {}", key.entity, key.kind.name(), samples.join(" "))
 }
 
 fn check_applied(fields: &str, step: i64, series: &[(&str, &str)], expected: &[&str]) {
@@ -285,11 +279,7 @@ fn check_queries(fields: &str, series: &[(&str, &str)], exprs: &[&str], expected
         for series in vector {
             if let Some(entity) = mapping.entity_in(&series.labels) {
                 let value = (series.sample.value * 1e6).round() / 1e6;
-                found.push(format!(
-                    "{entity}{} {} {value}",
-                    entity.scope,
-                    query.kind.name()
-                ));
+                found.push(format!("{entity} {} {value}", query.kind.name()));
             }
         }
     }
