@@ -217,7 +217,8 @@ test('entities have boxes of their own to 60, open groups to 300, closed ones be
     const boxed = boxesOf(pictureOf(company(size, places), false), NONE);
     expect(boxed.size).toBe(kind);
     expect(boxed.boxes.length).toBeLessThanOrEqual(LAYERED_MAX);
-    expect(boxed.boxes.flatMap(({ nodes }) => nodes)).toHaveLength(size);
+    // The number alone: a matcher that may print 2,000 nodes takes seconds.
+    expect(boxed.boxes.reduce((sum, { nodes }) => sum + nodes.length, 0)).toBe(size);
     expect(boxed.boxes.some((box) => box.open)).toBe(open);
   }
 });

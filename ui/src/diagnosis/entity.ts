@@ -63,7 +63,7 @@ export function worstOf(entities: Iterable<{ state: EntityState }>): EntityState
 export const isTrouble = ({ state }: { state: EntityState }) =>
   state === 'critical' || state === 'warning';
 
-/** `node-2` before `node-10`. One collator: to make one for each pair takes seconds for thousands. */
+/** `node-2` before `node-10`. One collator: one for each pair takes seconds for thousands. */
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare;
 
 /** Worst first, then by name. */

@@ -95,10 +95,11 @@ async function fetchLines(
   };
 }
 
-function Drawn({ proof, data }: { proof: Proof; data: Lines }) {
-  const { unit, usual, limit, onsetMs, endMs, severity, title } = proof;
-  const { times, lines, range } = data;
-  const cursor = useSignal<Cursor>({ at: null, nearest: null, byKeys: false });
+/** What the chart draws, as values that change only with what they are made of. */
+function useDrawn(
+  { unit, usual, limit, onsetMs, endMs, severity }: Proof,
+  { times, lines, range }: Lines,
+) {
   const series = useMemo(
     () => lines.map((line, i) => ({ ...line, colour: `--series-${i % 8}` })),
     [lines],
@@ -125,6 +126,14 @@ function Drawn({ proof, data }: { proof: Proof; data: Lines }) {
     return [{ from: onset, to: endMs === null ? range.end : endMs / 1000, colour }];
   }, [onset, endMs, range.end, severity]);
   const marks = useMemo(() => (onset === null ? [] : [onset]), [onset]);
+  return { series, thresholds, band, spans, marks };
+}
+
+function Drawn({ proof, data }: { proof: Proof; data: Lines }) {
+  const { unit, onsetMs, title } = proof;
+  const { times, lines, range } = data;
+  const cursor = useSignal<Cursor>({ at: null, nearest: null, byKeys: false });
+  const { series, thresholds, band, spans, marks } = useDrawn(proof, data);
   if (lines.every(({ values }) => values.every((value) => value === null))) {
     return <p class="none small">No samples of this number are kept from that time.</p>;
   }

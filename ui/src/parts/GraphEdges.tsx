@@ -136,7 +136,9 @@ function Line({
   const towards = flow === undefined || flow.to === edge.to ? points : [...points].reverse();
   return (
     <g
-      class={`edge ${state} ${measured ? '' : 'structure'} ${dimmed && !lit ? 'dimmed' : ''} ${lit ? 'lit' : ''}`}
+      class={['edge', state, !measured && 'structure', dimmed && !lit && 'dimmed', lit && 'lit']
+        .filter(Boolean)
+        .join(' ')}
       onPointerEnter={() => onHover(true)}
       onPointerLeave={() => onHover(false)}
     >

@@ -142,5 +142,6 @@ function says({ category, severity, sentence, name, since, end }: Assertion, spa
   const word = CATEGORY_WORDS[category] ?? category;
   const length = lasting((to ?? span.endMs) - from);
   const lasted = to === null ? `for ${length}, and lasts` : `for ${length}`;
-  return `${word}, ${severity}: ${sentence === '' ? name : sentence}. From ${clock(from)}, ${lasted}`;
+  const said = sentence === '' ? name : sentence;
+  return `${word}, ${severity}: ${said}. From ${clock(from)}, ${lasted}`;
 }

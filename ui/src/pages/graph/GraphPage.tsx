@@ -192,9 +192,17 @@ function NoGraph({ time }: { time: number | undefined }) {
     <section class="empty">
       <h1>{time === undefined ? 'Nothing to draw yet' : 'Nothing was known at this time'}</h1>
       <p>
-        {time === undefined
-          ? 'The graph draws itself from what is scraped: services, the databases and services that they call, the hosts that they run on. It takes about 15 s after the first scrape.'
-          : `At ${untilText(time * 1000, serverNow())} no entity was written. Pyrometer may not have run then, or kept what is so old.`}
+        {time === undefined ? (
+          <>
+            The graph draws itself from what is scraped: services, the databases and services that
+            they call, the hosts that they run on. It takes about 15 s after the first scrape.
+          </>
+        ) : (
+          <>
+            At {untilText(time * 1000, serverNow())} no entity was written. Pyrometer may not have
+            run then, or does not keep what is so old.
+          </>
+        )}
       </p>
       <p class="button-row">
         <a class="button primary" href={hrefTo('/targets')}>

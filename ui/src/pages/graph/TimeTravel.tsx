@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 // The graph is written every 15 s: nearer than that there is nothing else to see.
 const STEP_MS = 15_000;
 
-/** The last 24 hours as a slider, with the incidents on it. It moves the end of the page's range. */
+/** The last 24 hours as a slider, with the incidents on it. It moves the end of the range. */
 export function TimeTravel({ incidents }: { incidents: Incident[] }) {
   const nowMs = serverNow();
   const span = { startMs: nowMs - DAY_MS, endMs: nowMs };

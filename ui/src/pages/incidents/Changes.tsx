@@ -48,7 +48,7 @@ export function Changes({ incident }: { incident: IncidentDetail }) {
       )}
       {all.length === 0 ? (
         <p class="dim">
-          Nothing that Pyrometer knows of, from an hour before. Versions are seen by themselves;{' '}
+          Nothing that Pyrometer knows of, from an hour before. Versions are seen without help;{' '}
           <code>pyrometer deploy</code> in your pipeline tells it of the rest.
         </p>
       ) : (

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Entity } from '../../api/graph';
-import type { IncidentDetail } from '../../api/incidents';
+import type { IncidentDetail, Suspect } from '../../api/incidents';
 import { boxesOf } from '../../diagnosis/boxes';
 import { entityId, isTrouble } from '../../diagnosis/entity';
 import { chosenFrom, holders, nodeState, pictureOf } from '../../diagnosis/picture';
@@ -21,48 +21,14 @@ const CONTEXT_MAX = 60;
 export function Propagation({ incident }: { incident: IncidentDetail }) {
   const toggled = useSignal('');
   const selected = useSignal('');
-  const { graph, suspects, members } = incident;
-  const story = useMemo(() => {
-    const whole = pictureOf(graph, false);
-    const hit = new Set(members.map(entityId));
-    const worth = whole.nodes.filter(
-      (node) =>
-        hit.has(node.entity.id) ||
-        node.inside.some(({ id }) => hit.has(id)) ||
-        isTrouble({ state: nodeState(node) }),
-    );
-    const choice = { show: 'all', focus: '', hops: 1, hidden: NO_KINDS } as const;
-    const shown =
-      whole.nodes.length <= CONTEXT_MAX ? whole : chosenFrom({ ...whole, nodes: worth }, choice);
-    const holder = holders(graph.entities, graph.relations);
-    const onsets = onsetsShown(onsetsOf({ suspects, timeline: incident.timeline }), holder);
-    return { picture: shown, holder, onsets, flows: flowsOf(shown.edges, onsets) };
-  }, [graph, suspects, members, incident.timeline]);
-  const { picture, holder, onsets, flows } = story;
+  const { graph, suspects } = incident;
+  const { picture, holder, onsets, flows } = useStory(incident);
   const boxed = useMemo(
     () => boxesOf(picture, new Set(toggled.value.split(' '))),
     [picture, toggled.value],
   );
   const order = orderOf(onsets);
-  const notes = useMemo(() => {
-    const found = new Map<string, NodeNote>();
-    for (const { id, afterMs } of order) {
-      const text = afterMs === 0 ? 'first' : afterText(afterMs);
-      found.set(id, { text, title: `hit ${text}`, strong: false });
-    }
-    [...suspects.slice(0, 3)].reverse().forEach(({ entity }, i, all) => {
-      const rank = all.length - i;
-      const id = holder.get(entityId(entity));
-      if (id === undefined) return;
-      const after = found.get(id)?.text;
-      found.set(id, {
-        text: `suspect ${rank}${after === undefined ? '' : ` · ${after}`}`,
-        title: `suspect ${rank}`,
-        strong: true,
-      });
-    });
-    return found;
-  }, [onsets, suspects, holder]);
+  const notes = useMemo(() => notesOf(order, suspects, holder), [onsets, suspects, holder]);
   if (picture.nodes.length === 0) return null;
   const byId = new Map(graph.entities.map((entity) => [entity.id, entity]));
   const first = suspects[0];
@@ -99,6 +65,52 @@ export function Propagation({ incident }: { incident: IncidentDetail }) {
       </div>
     </section>
   );
+}
+
+/** What is drawn, and along which edges trouble went. */
+function useStory(incident: IncidentDetail) {
+  const { graph, suspects, members } = incident;
+  return useMemo(() => {
+    const whole = pictureOf(graph, false);
+    const hit = new Set(members.map(entityId));
+    const worth = whole.nodes.filter(
+      (node) =>
+        hit.has(node.entity.id) ||
+        node.inside.some(({ id }) => hit.has(id)) ||
+        isTrouble({ state: nodeState(node) }),
+    );
+    const choice = { show: 'all', focus: '', hops: 1, hidden: NO_KINDS } as const;
+    const shown =
+      whole.nodes.length <= CONTEXT_MAX ? whole : chosenFrom({ ...whole, nodes: worth }, choice);
+    const holder = holders(graph.entities, graph.relations);
+    const onsets = onsetsShown(onsetsOf({ suspects, timeline: incident.timeline }), holder);
+    return { picture: shown, holder, onsets, flows: flowsOf(shown.edges, onsets) };
+  }, [graph, suspects, members, incident.timeline]);
+}
+
+/** On each node its place among the suspects, and how much later than the first it was hit. */
+function notesOf(
+  order: { id: string; afterMs: number }[],
+  suspects: Suspect[],
+  holder: Map<string, string>,
+): Map<string, NodeNote> {
+  const found = new Map<string, NodeNote>();
+  for (const { id, afterMs } of order) {
+    const text = afterMs === 0 ? 'first' : afterText(afterMs);
+    found.set(id, { text, title: `hit ${text}`, strong: false });
+  }
+  [...suspects.slice(0, 3)].reverse().forEach(({ entity }, i, all) => {
+    const rank = all.length - i;
+    const id = holder.get(entityId(entity));
+    if (id === undefined) return;
+    const after = found.get(id)?.text;
+    found.set(id, {
+      text: `suspect ${rank}${after === undefined ? '' : ` · ${after}`}`,
+      title: `suspect ${rank}`,
+      strong: true,
+    });
+  });
+  return found;
 }
 
 function Order({
