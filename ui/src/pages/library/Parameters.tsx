@@ -22,8 +22,8 @@ export function Parameters({
   const unitOf = (name: string) => parameters.find((one) => one.name === name)?.unit ?? 'short';
   return (
     <section>
-      <h2>Parameters</h2>
-      <div class="scroll-x">
+      <h2>{parameters.length > 0 ? 'Parameters' : 'Changes'}</h2>
+      <div class="scroll-x" hidden={parameters.length === 0}>
         <table class="list parameters">
           <thead>
             <tr>
