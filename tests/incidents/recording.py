@@ -21,7 +21,7 @@ Joined = tuple[str, Labels, list[tuple[float, str]]]
 def get(base: str, path: str, **parameters: str) -> Any:
     """`data` of an answer of the API."""
     url = f"{base}{path}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=300) as answer:
         return json.load(answer)["data"]
 
 

@@ -185,8 +185,8 @@ class Shop(Stack):
 
     def start_pyrometer(self, binary: Path, *options: str) -> None:
         argv = [str(binary.resolve()), "up", "--listen", f"127.0.0.1:{PORTS['pyrometer']}"]
-        argv += ["--config", self.path("pyrometer.yml", self.scrape_config())]
-        argv += ["--data-dir", self.path("pyrometer"), "--runtime-dir", self.path("runtime"), *options]
+        argv += ["--config", self.path("watching.yml", self.scrape_config())]
+        argv += ["--data-dir", self.path("watching"), "--runtime-dir", self.path("runtime"), *options]
         self.fleet.start("pyrometer", argv, port=PORTS["pyrometer"])
 
     def scrape_config(self) -> str:

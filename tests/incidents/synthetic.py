@@ -28,6 +28,7 @@ STEPS = ((300, 288), (60, 300), (1, 600), (300, 160), (15, 360))
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 OUTAGE_STEPS = (5, 5, 6, 8, 12, 20)
 AFTERWARDS_STEPS = 6
+INNER_NAMES = {1: "web", 2: "service", 3: "backend"}
 
 
 @dataclass
@@ -143,10 +144,7 @@ def system(chance: random.Random) -> list[Part]:
 def kind_of(layer: int, depth: int) -> str:
     if layer == 0:
         return "edge"
-    return chance_free_name[min(layer, 3)] if layer < depth - 1 else "store"
-
-
-chance_free_name = {1: "web", 2: "service", 3: "backend"}
+    return INNER_NAMES[min(layer, 3)] if layer < depth - 1 else "store"
 
 
 def measured(chance: random.Random) -> frozenset[str]:
@@ -172,16 +170,16 @@ def choose_root(parts: list[Part], fault: str, chance: random.Random) -> int:
 
 def trouble(part: Part, root: int, fault: str, chance: random.Random) -> Wrong:
     if fault == "latency":
-        return Wrong(root, waits_s=chance.uniform(3, 40) * part.own_s + chance.uniform(0.05, 1.5))
+        return Wrong(root, waits_s=chance.lognormvariate(1.4, 0.8) * part.own_s)
     if fault == "availability":
-        return Wrong(root, failing=chance.uniform(0.06, 0.8))
+        return Wrong(root, failing=chance.lognormvariate(-2, 0.8) % 1.0)
     if fault == "errors-are-fast":
-        return Wrong(root, failing=chance.uniform(0.2, 0.95), slower=0.3)
+        return Wrong(root, failing=chance.uniform(0.1, 0.95), slower=0.3)
     if fault == "surge":
-        return Wrong(root, busier=chance.uniform(2.5, 7))
+        return Wrong(root, busier=chance.uniform(1.8, 6))
     if fault == "vanish":
         return Wrong(root, failing=1.0, is_gone=True)
-    return Wrong(root, slower=chance.uniform(2, 8), taken=0.9)
+    return Wrong(root, slower=chance.uniform(1.4, 5), taken=chance.uniform(0.4, 0.9))
 
 
 def loads(parts: list[Part], busier: list[float | None]) -> list[float]:
@@ -359,12 +357,12 @@ MAPPING_OF_QUANTILE = """  - name: latency {quantile}
 
 
 def write(case: Case, folder: Path) -> None:
-    """`metrics.om`, `graph.csv`, `mappings.yml` and `truth.json`."""
+    """`metrics.om`, `graph.csv`, `mapping.yml` and `truth.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "metrics.om").open("w", encoding="utf-8") as file:
         file.writelines(openmetrics(case))
     quantiles = "".join(MAPPING_OF_QUANTILE.format(quantile=one) for one in QUANTILES)
-    (folder / "mappings.yml").write_text(MAPPINGS + quantiles)
+    (folder / "mapping.yml").write_text(MAPPINGS + quantiles)
     graph = [
         (part.name, case.parts[callee].name) for part in case.parts for callee, _, _ in part.calls
     ]
@@ -377,6 +375,7 @@ def write(case: Case, folder: Path) -> None:
         "began": case.time_of(case.began),
         "ended": case.time_of(case.ended),
         "end": case.time_of(case.steps),
+        "step": case.step_s,
         # The first sample that can show it.
         "seen": case.time_of(case.began),
         "root": root,

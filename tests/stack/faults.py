@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import time
@@ -157,6 +158,25 @@ def prometheus_config(stack: Stack) -> Mend:
     return lambda: reload(good)
 
 
+def back_raises(stack: Stack) -> Mend:
+    """Every second request of the service behind the page raises."""
+    switch = Path(stack.path("back-raises", ""))
+    return switch.unlink
+
+
+def alertmanager_config(stack: Stack) -> Mend:
+    config = Path(stack.path("alertmanager.yml"))
+    good = config.read_text()
+    alertmanager = stack.fleet.running["alertmanager"]
+
+    def reload(text: str) -> None:
+        config.write_text(text)
+        alertmanager.send_signal(signal.SIGHUP)
+
+    reload("route: 7\n")
+    return lambda: reload(good)
+
+
 def slow_listener(stack: Stack) -> Mend:
     """Takes the place of nginx and never answers."""
     stack.fleet.stop("nginx")
@@ -178,6 +198,10 @@ def alerts(*pairs: str) -> frozenset[Alert]:
 # Whoever sits behind nginx sees it as well.
 BEHIND_NGINX = alerts(
     "HaproxyServerDown/haproxy", "HaproxyBackendErrors/haproxy", "HaproxyConnectErrors/haproxy"
+)
+# What a failing page costs its budget is told as well, once it has been watched for long enough.
+BUDGETS = alerts(
+    *(f"HttpServerErrorBudget{speed}Burn/{job}" for speed in ("Fast", "Slow") for job in ("front", "back"))
 )
 # Its exporter may wait for it longer than a scrape lasts.
 NGINX_EXPORTER_WAITS = alerts("ServiceAllInstancesDown/nginx")
@@ -225,6 +249,32 @@ FAULTS = [
         prometheus_config,
         alerts("PrometheusConfigReloadFailed/prometheus"),
         within_s=780,
+    ),
+    Fault(
+        "alertmanager-config",
+        alertmanager_config,
+        alerts("AlertmanagerConfigReloadFailed/alertmanager"),
+        within_s=780,
+    ),
+    Fault(
+        "app-raises",
+        back_raises,
+        alerts(
+            "HttpServerErrorRatioHigh/back",
+            "HttpServerErrorRatioHigh/front",
+            "OutgoingHttpErrors/front",
+        ),
+        besides=BUDGETS,
+    ),
+    Fault(
+        "app-stops",
+        stopped("back"),
+        alerts(
+            "ServiceAllInstancesDown/back",
+            "HttpServerErrorRatioHigh/front",
+            "OutgoingHttpErrors/front",
+        ),
+        besides=BUDGETS,
     ),
 ]
 

@@ -72,7 +72,9 @@ class Fleet:
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
-                start_new_session=True,
+                # A group to be signalled, but no session: where the kernel shares out processors by
+                # sessions, all servers together then weigh as much as one other program.
+                preexec_fn=os.setpgrp,
             )
         self.running[name] = process
 

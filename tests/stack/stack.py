@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -39,12 +40,13 @@ PROGRAMS = {
     "prometheus-postgres-exporter": "prometheus-postgres-exporter",
     "prometheus-redis-exporter": "prometheus-redis-exporter",
 }
+APPS = Path(__file__).resolve().parent / "apps"
 POSTGRES_BIN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
 
 PORTS = (
     "postgres redis memcached mariadb rabbitmq rabbitmq_metrics rabbitmq_dist epmd nginx "
     "nginx_bad haproxy haproxy_metrics node blackbox postgres_exporter redis_exporter "
-    "mysqld_exporter nginx_exporter prometheus alertmanager"
+    "mysqld_exporter nginx_exporter prometheus alertmanager front back"
 ).split()
 
 
@@ -78,6 +80,8 @@ class Stack:
             "haproxy": self.start_haproxy,
             "alertmanager": self.start_alertmanager,
             "prometheus": self.start_prometheus,
+            "back": self.start_back,
+            "front": self.start_front,
         }
 
     def start(self) -> None:
@@ -230,6 +234,30 @@ class Stack:
         argv += [f"--web.listen-address={self.address('prometheus')}"]
         self.fleet.start("prometheus", argv, port=self.ports["prometheus"])
 
+    def start_back(self) -> None:
+        argv = ["-m", "uvicorn", "back:app", "--port", str(self.ports["back"])]
+        self.start_app("back", [*argv, "--log-level", "warning"])
+
+    def start_front(self) -> None:
+        argv = ["-m", "gunicorn", "-w", "2", "-b", self.address("front"), "front:app"]
+        self.start_app("front", [*argv, "--no-control-socket"])
+
+    def start_app(self, name: str, argv: list[str]) -> None:
+        """A measured Python service, which announces itself."""
+        env = {
+            "PYTHONPATH": str(APPS),
+            "PYROMETER_RUNTIME_DIR": self.runtime_dir(),
+            "BACK": self.address("back"),
+            "BACK_RAISES": self.path("back-raises"),
+        }
+        self.fleet.start(name, [sys.executable, *argv], port=self.ports[name], env=env)
+
+    def runtime_dir(self) -> str:
+        """Where measured processes announce themselves to the server."""
+        path = self.folder / "runtime"
+        path.mkdir(mode=0o700, exist_ok=True)
+        return str(path)
+
     def start_exporters(self) -> None:
         ports = self.ports
 
@@ -297,19 +325,24 @@ class Stack:
 
 @contextlib.contextmanager
 def traffic(stack: Stack) -> Iterator[None]:
-    """Requests through the proxies, about twenty a second, until the block ends."""
+    """Requests through the proxies and to the page, thirty a second, until the block ends."""
     over = threading.Event()
-    url = f"http://{stack.address('haproxy')}/"
 
-    def visit() -> None:
-        while not over.wait(0.05):
+    def visit(name: str) -> None:
+        url = f"http://{stack.address(name)}/"
+        while not over.wait(0.1):
             with contextlib.suppress(urllib.error.URLError, OSError):
                 urllib.request.urlopen(url, timeout=3).read()
 
-    visitor = threading.Thread(target=visit)
-    visitor.start()
+    # Two at the proxies: the second is there while the first waits for an answer.
+    visitors = [
+        threading.Thread(target=visit, args=[name]) for name in ("haproxy", "haproxy", "front")
+    ]
+    for visitor in visitors:
+        visitor.start()
     try:
         yield
     finally:
         over.set()
-        visitor.join()
+        for visitor in visitors:
+            visitor.join()

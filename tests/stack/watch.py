@@ -24,15 +24,14 @@ class Watcher:
 
     def start(self, binary: Path) -> None:
         config = self.stack.path("pyrometer.yml", self.stack.scrape_config())
-        runtime = self.stack.folder / "runtime"
-        runtime.mkdir(mode=0o700)
+        runtime = self.stack.runtime_dir()
         argv = [str(binary.resolve()), "up", "--config", config, "--listen", f"127.0.0.1:{self.port}"]
-        argv += ["--data-dir", self.stack.path("pyrometer"), "--runtime-dir", str(runtime)]
+        argv += ["--data-dir", self.stack.path("pyrometer"), "--runtime-dir", runtime]
         self.stack.fleet.start("pyrometer", argv, port=self.port)
 
     def get(self, path: str) -> Any:
         """`data` of an answer of the API."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return json.load(answer)["data"]
 
     def firing(self) -> dict[tuple[str, str], dict[str, Any]]:

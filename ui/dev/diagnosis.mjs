@@ -337,7 +337,7 @@ function company(size) {
     relate('instance_of', instance, service);
     relate('runs_on', instance, below[i % below.length]);
   }
-  const wrong = Math.max(4, Math.min(200, Math.round(size / 14)));
+  const wrong = Math.max(18, Math.min(200, Math.round(size / 10)));
   const now = seconds();
   for (let i = 0; i < wrong; i += 1) {
     const entity = entities[(i * 37) % entities.length];
@@ -428,10 +428,13 @@ export function entity(query, mode) {
       Object.entries(scope).every(([label, value]) => query.get(label) === value),
   );
   if (found === undefined) return null;
+  const own = relations.filter(({ from, to }) => from === found.id || to === found.id);
+  const near = new Set(own.flatMap(({ from, to }) => [from, to]));
   const kpis = KPIS[found.type] ?? [['request_rate', 'reqps', 'steady']];
   return {
     entity: found,
-    relations: relations.filter(({ from, to }) => from === found.id || to === found.id),
+    relations: own,
+    neighbours: entities.filter(({ id }) => id !== found.id && near.has(id)),
     kpis: kpis.map(([name, unit, good]) => ({
       name,
       unit,
@@ -442,8 +445,8 @@ export function entity(query, mode) {
     dashboards:
       found.type === 'service'
         ? [
-            { pack: 'flask', id: 'overview', title: 'Flask', job: found.name },
-            { pack: 'python', id: 'runtime', title: 'Python runtime', job: found.name },
+            { pack: 'flask', id: 'flask/overview', title: 'Flask', job: found.name },
+            { pack: 'python', id: 'python/runtime', title: 'Python runtime', job: found.name },
           ]
         : [],
     why: [

@@ -154,6 +154,8 @@ for (const [name, path, mode, options = {}] of CASES) {
       await page.screenshot({
         path: join(folder, `${name}-${scheme}-${size}.png`),
         fullPage: options.full === true,
+        // A busy machine paints late.
+        timeout: 120_000,
       });
       const real = options.noisy
         ? trouble.filter((line) => !/Failed to load resource/.test(line))

@@ -290,6 +290,38 @@ async function checkTouch(page) {
   });
 }
 
+/** Graph, entity, insights and incidents: what they show, or why they show nothing. */
+async function checkDiagnosis(page) {
+  await page.goto(new URL('/graph?show=all', baseUrl).href);
+  await expect('the graph shows entities as links', () =>
+    page.locator('.graph-window a.node').first().waitFor({ timeout }),
+  );
+  await expect('an arrow key goes to another entity, and Enter opens its page', async () => {
+    await page.locator('.graph-window [data-node][tabindex="0"]').first().focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/entities\//, { timeout });
+    await page.locator('.entity-head h1').waitFor({ timeout });
+  });
+  await expect('an entity says why it is here', () =>
+    page.getByRole('heading', { name: 'Why it is here' }).waitFor({ timeout }),
+  );
+  await page.goto(new URL('/graph?show=all', baseUrl).href);
+  await expect('v shows the graph as a table', async () => {
+    await page.locator('.graph-window a.node').first().waitFor({ timeout });
+    await page.keyboard.press('v');
+    await page.locator('.graph-table tr.row').first().waitFor({ timeout });
+  });
+  await page.goto(new URL('/insights?range=1h', baseUrl).href);
+  await expect('Insights shows lanes, or that nothing was out of the ordinary', () =>
+    page.locator('.lanes .stretch, .insights .empty').first().waitFor({ timeout }),
+  );
+  await page.goto(new URL('/incidents', baseUrl).href);
+  await expect('Incidents shows what there is, or says that there is none', () =>
+    page.locator('.incident-table [data-row], .incidents .empty').first().waitFor({ timeout }),
+  );
+}
+
 async function checkTargets(page) {
   await page.goto(new URL('/targets', baseUrl).href);
   await expect('Targets shows a target that is up', () =>
@@ -314,8 +346,20 @@ async function checkKeys(page) {
     await page.locator('[data-row]').first().waitFor({ timeout });
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
-    await page.waitForURL(/\/services\//, { timeout });
+    // An open incident stands above the services.
+    await page.waitForURL(/\/(services|incidents)\//, { timeout });
   });
+  for (const [key, address] of [
+    ['i', /\/incidents/],
+    ['g', /\/graph/],
+    ['n', /\/insights/],
+  ]) {
+    await expect(`g ${key} goes to ${address.source}`, async () => {
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+      await page.waitForURL(address, { timeout });
+    });
+  }
   await expect('an unknown address says so', async () => {
     await page.goto(new URL('/no/such/page', baseUrl).href);
     await page.getByText('There is no page here').waitFor({ timeout });
@@ -330,6 +374,7 @@ const CHECKS = [
   checkNotifications,
   checkLibrary,
   checkDashboards,
+  checkDiagnosis,
   checkTargets,
   checkKeys,
 ];
@@ -350,6 +395,9 @@ await phone.context.close();
 
 const PAGES = {
   home: '/',
+  incidents: '/incidents',
+  graph: '/graph?show=all',
+  insights: '/insights?range=1h',
   alerts: '/alerts',
   history: '/alerts/history',
   rules: '/alerts/rules',

@@ -10,12 +10,14 @@ import {
   LazyExpressionPage,
   LazyGraphPage,
   LazyHelpDialog,
+  LazyHomePage,
   LazyHistoryPage,
   LazyImportedPage,
   LazyIncidentPage,
   LazyIncidentsPage,
   LazyInsightsPage,
   LazyLibraryPage,
+  LazyMappingsPage,
   LazyNotificationsPage,
   LazyObjectivePage,
   LazyObjectivesPage,
@@ -26,7 +28,6 @@ import {
   LazyTargetsPage,
   prefetchPages,
 } from './lazy';
-import { HomePage } from './pages/home/HomePage';
 import { NotFoundPage } from './pages/not-found/NotFoundPage';
 import { pickerOpen } from './parts/pickerOpen';
 import { RangePicker, stepRange } from './parts/RangePicker';
@@ -85,8 +86,8 @@ export function App() {
 }
 
 const PAGES: Record<string, ComponentType> = {
-  '': HomePage,
-  '/services': HomePage,
+  '': LazyHomePage,
+  '/services': LazyHomePage,
   '/alerts': LazyAlertsPage,
   '/alerts/history': LazyHistoryPage,
   '/alerts/rules': LazyRulesPage,
@@ -99,6 +100,8 @@ const PAGES: Record<string, ComponentType> = {
   '/library': LazyLibraryPage,
   '/objectives': LazyObjectivesPage,
   '/targets': LazyTargetsPage,
+  '/library/mappings': LazyMappingsPage,
+  '/targets': TargetsPage,
 };
 
 /** Prometheus's links to expressions have the graph's address: an expression tells them apart. */
@@ -112,6 +115,7 @@ function Page({ path }: { path: string }) {
   if (Known !== undefined) return <Known />;
   const [, kind, id = ''] =
     /^\/(services|library|dashboards|incidents|entities|objectives)\/(.+)$/.exec(at) ?? [];
+    /^\/(services|library|dashboards|objectives|incidents|entities)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':

@@ -3,11 +3,12 @@ import { lazily } from './parts/lazily';
 import { SkeletonRows } from './parts/Loadable';
 import { RangeMenu } from './parts/RangePicker';
 
-// Each page is a chunk of its own: Home is there before any of them.
+// Each page is a chunk of its own, so that none pays for another.
 
 const lazyPage = <P extends object>(fetchPage: () => Promise<ComponentType<P>>) =>
   lazily(fetchPage, <SkeletonRows rows={6} height={64} />);
 
+export const LazyHomePage = lazyPage(async () => (await import('./pages/home/HomePage')).HomePage);
 export const LazyServicePage = lazyPage<{ name: string }>(
   async () => (await import('./pages/service/ServicePage')).ServicePage,
 );
@@ -28,6 +29,9 @@ export const LazyNotificationsPage = lazyPage(
 );
 export const LazyLibraryPage = lazyPage(
   async () => (await import('./pages/library/LibraryPage')).LibraryPage,
+);
+export const LazyMappingsPage = lazyPage(
+  async () => (await import('./pages/mappings/MappingsPage')).MappingsPage,
 );
 export const LazyPackPage = lazyPage<{ id: string }>(
   async () => (await import('./pages/library/PackPage')).PackPage,
@@ -79,6 +83,7 @@ export const LazyObjectivePage = lazyPage<{ id: string }>(
 /** Fetches what is opened most, once the first page has had its time. */
 export function prefetchPages(): () => void {
   const timer = setTimeout(() => {
+    void LazyHomePage.prefetch();
     void LazyServicePage.prefetch();
     void LazyIncidentPage.prefetch();
     void LazyAlertsPage.prefetch();

@@ -1,12 +1,18 @@
 import { cleanup, render, screen, within } from '@testing-library/preact';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import alerts from '../../tests/api/alerts.json';
+import entities from '../../tests/api/entities.json';
+import entity from '../../tests/api/entity.json';
+import graph from '../../tests/api/graph.json';
 import pack from '../../tests/api/pack.json';
 import packs from '../../tests/api/packs.json';
 import rules from '../../tests/api/rules.json';
 import service from '../../tests/api/service.json';
 import services from '../../tests/api/services.json';
 import type { Envelope } from '../src/api/client';
+import type { EntitiesFound } from '../src/api/entities';
+import type { EntityDetail } from '../src/api/entity';
+import type { Graph } from '../src/api/graph';
 import type { Library, PackDetail } from '../src/api/packs';
 import type { Alert, RuleGroup } from '../src/api/rules';
 import type { ServiceDetail } from '../src/api/service';
@@ -41,6 +47,9 @@ rules satisfies Data<{ groups: RuleGroup[] }>;
 alerts satisfies Data<{ alerts: Alert[] }>;
 packs satisfies Data<Library>;
 pack satisfies Data<PackDetail>;
+graph satisfies Data<Graph>;
+entity satisfies Data<EntityDetail>;
+entities satisfies Data<EntitiesFound>;
 
 beforeEach(() => {
   vi.stubGlobal(
@@ -59,7 +68,7 @@ afterEach(() => {
 });
 
 test('every golden answer is a success in the envelope', () => {
-  for (const answer of [services, service, rules, alerts, packs, pack]) {
+  for (const answer of [services, service, rules, alerts, packs, pack, graph, entity, entities]) {
     expect((answer as Envelope<unknown>).status).toBe('success');
   }
 });

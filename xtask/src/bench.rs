@@ -14,6 +14,7 @@ use crate::{products, python};
 
 mod blocks;
 mod exporter;
+mod incidents;
 mod scraping;
 mod store;
 
@@ -29,10 +30,11 @@ pub(crate) fn run(ctx: &Context, mut args: Args) -> anyhow::Result<()> {
             args.finish()?;
             bands(ctx)
         }
+        Some("incidents") => incidents::run(ctx, args),
         Some(other) => {
-            bail!("there is no bench {other:?}; there are bands, client, http and store")
+            bail!("there is no bench {other:?}; there are bands, client, http, incidents and store")
         }
-        None => bail!("which bench? bands, client, http or store"),
+        None => bail!("which bench? bands, client, http, incidents or store"),
     }
 }
 

@@ -48,6 +48,7 @@ fn steps(ctx: &Context) -> anyhow::Result<()> {
     // Each file by itself, since what a module's fixtures start is dear; two, as CI has cores.
     pytest(ctx, &venv, "python", &["-n", "2", "--dist", "loadfile"])?;
     pytest(ctx, &venv, "examples/shop", &[])?;
+    pytest(ctx, &venv, "tests/incidents", &[])?;
 
     products::wheel(ctx, PROFILE)?;
     exported_dashboards(ctx)?;

@@ -58,7 +58,11 @@ cargo xtask COMMAND
   stack   real databases, queues and proxies, watched; needs Debian's packages and root
             healthy [--minutes N]  quiet while nothing is broken (default 15)
             faults [--only NAME]   each fault raises exactly its alerts
-  bench   client | store: ours and the rival in turn; the last line is one JSON object
+  bench   client | http | store: ours and the rival in turn; the last line is one JSON object
+          incidents            how often the true cause of a fault stands first
+            --recordings DIR [--held-out DIR] [--synthetic]
+            --record --to DIR [--held-out DIR] [--only NAME]   breaks a real shop; needs root
+            --live [--only NAME], --healthy MINUTES   the same, judged by the server itself
   tidy    the rules no compiler knows
   help    this page
 ";

@@ -6,6 +6,7 @@ mod assertions;
 mod dashboards;
 mod edits;
 mod graph;
+mod incidents;
 mod kpis;
 mod notifications;
 mod objectives;
@@ -76,6 +77,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(notifications::router())
         .merge(packs::router())
         .merge(graph::router())
+        .merge(incidents::router())
         .merge(assertions::router())
         .merge(dashboards::router())
         .merge(objectives::router())

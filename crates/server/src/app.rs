@@ -12,6 +12,7 @@ use crate::assertions::Asserter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::edits::Edits;
+use crate::incidents::IncidentKeeper;
 use crate::judge::{Judge, PackSources};
 use crate::kpis::Kpis;
 use crate::notify::Notifier;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) edits: Edits,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) objectives: Objectives,
+    pub(crate) incidents: IncidentKeeper,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<SelfMetrics>,
     pub(crate) settings: Settings,
@@ -101,6 +103,7 @@ impl App {
             edits,
             notifier: Arc::new(notifier),
             objectives: Objectives::new(&settings.data_dir, settings.objective_files.clone()),
+            incidents: IncidentKeeper::new(&settings.data_dir),
             clock,
             metrics,
             settings,

@@ -101,13 +101,18 @@ impl Judge {
     }
 
     fn tell(&self, group: &JudgedGroup, alerts: Vec<PostableAlert>) {
+        self.tell_of(group.name(), alerts);
+    }
+
+    /// Tells whoever listens of alerts that do not come from a rule.
+    pub(crate) fn tell_of(&self, group: &str, alerts: Vec<PostableAlert>) {
         let listener = self.listener.read().unwrap_or_else(PoisonError::into_inner);
         let Some(listener) = listener.as_ref().filter(|_| !alerts.is_empty()) else {
             return;
         };
         if listener.try_send(alerts).is_err() {
             warn!(
-                group = group.name(),
+                group,
                 "too many alerts wait to be sent, those of this evaluation come again later"
             );
         }

@@ -13,6 +13,7 @@ mod config;
 mod discovery;
 mod edits;
 mod exchange;
+mod incidents;
 mod judge;
 mod kpis;
 mod metadata;

@@ -15,8 +15,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use diagnosis::graph::{
-    Derivation, EntityId, Graph, Kept, Limits, Locality, Lookup, Note, Question, RuleReport,
-    RuleSource, derive, questions, to_samples,
+    Derivation, EntityId, Graph, Kept, Limits, Locality, Lookup, Note, RuleReport, RuleSource,
+    derive, to_samples,
 };
 use model::{Labels, Timestamp};
 use promql::Cancel;
@@ -163,7 +163,7 @@ fn round(app: &App, memory: &mut Memory, locality: &Locality, cancel: &Cancel) {
         cancel,
     };
     let known = app.relator.newest();
-    let mut derived = relate(&memory.rules, &round, &known.graph);
+    let mut derived = relate(&mut memory.rules, &round, &known.graph);
     if cancel.is_cancelled() {
         // Half a graph would look as if the other half had gone.
         return;
@@ -209,9 +209,8 @@ impl Related {
 }
 
 /// Derives the graph of one moment. Pure but for the snapshot that it reads.
-pub(crate) fn relate(rules: &Rules, round: &Round<'_>, known: &Graph) -> Derivation {
-    let jobs = rules.jobs(round.detections);
-    let asked: Vec<Question> = questions(rules.sources(), &jobs, round.window);
+pub(crate) fn relate(rules: &mut Rules, round: &Round<'_>, known: &Graph) -> Derivation {
+    let asked = rules.questions(round.detections, round.window);
     let answers = ask::all(&asked, round);
     derive(
         rules.sources(),

@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, JobConfig};
 use crate::discovery::holder_of_port;
 use crate::edits::Edits;
+use crate::incidents::IncidentKeeper;
 use crate::judge::{Judge, PackSources};
 use crate::kpis::Kpis;
 use crate::notify::{Forward, Notifier, NotifyConfigError, OutboxError};
@@ -214,6 +215,7 @@ fn spawn_judging(tasks: &mut JoinSet<()>, app: &Arc<App>, cancel: &CancellationT
     tasks.spawn(related);
     tasks.spawn(Objectives::run(Arc::clone(app), cancel.clone()));
     tasks.spawn(Kpis::run(Arc::clone(app), cancel.clone()));
+    tasks.spawn(IncidentKeeper::run(Arc::clone(app), cancel.clone()));
 }
 
 /// What people changed by the API; a file that cannot be used costs its edits, not the start.

@@ -17,7 +17,10 @@ export type EntityKpi = {
 export type EntityDetail = {
   entity: Entity;
   relations: Relation[];
+  /** The entities at the other ends of the relations. */
+  neighbours: Entity[];
   kpis: EntityKpi[];
+  /** The id has the pack's name before it: `flask/overview`. */
   dashboards: { pack: string; id: string; title: string; job: string }[];
   /** Which rules made it, each with a series that it was read from. */
   why: { rule: string; series: string }[];

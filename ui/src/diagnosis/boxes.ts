@@ -1,5 +1,5 @@
 import type { Entity, EntityState } from '../api/graph';
-import { kindCount, rankOf } from './entity';
+import { compareNames, kindCount, rankOf } from './entity';
 import { type Edge, edgeKey, type Node, nodeState, type Picture, trafficOf } from './picture';
 
 // What is laid out: one box an entity while there are few, one a group while there are many.
@@ -89,8 +89,7 @@ function alone(node: Node): Box {
 function groupBox(id: string, key: string[], members: Node[], open: boolean): Box {
   const nodes = [...members].sort(
     (a, b) =>
-      rankOf(nodeState(a)) - rankOf(nodeState(b)) ||
-      a.entity.name.localeCompare(b.entity.name, 'en', { numeric: true }),
+      rankOf(nodeState(a)) - rankOf(nodeState(b)) || compareNames(a.entity.name, b.entity.name),
   );
   const [type = '', ...places] = key;
   const named = places.filter((place) => place !== '');

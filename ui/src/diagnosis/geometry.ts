@@ -95,8 +95,8 @@ export function nextTowards(
     const along = sign * (sideways ? dx : dy);
     const across = Math.abs(sideways ? dy : dx);
     if (along < 1) continue;
-    // What lies more across than along is another direction, but for what is connected.
-    if (across > along * 2 && !linked.has(id)) continue;
+    // What lies more across than along is another direction; what is connected may lie further off.
+    if (across > along * (linked.has(id) ? 2.5 : 1.5)) continue;
     const cost = (along + 2 * across) * (linked.has(id) ? 0.25 : 1);
     if (best === null || cost < best.cost) best = { id, cost };
   }

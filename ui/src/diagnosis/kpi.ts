@@ -1,4 +1,5 @@
 const TITLES: Record<string, string> = {
+  rate: 'Requests',
   request_rate: 'Requests',
   error_ratio: 'Errors',
   client_error_ratio: 'Errors of clients',
@@ -10,7 +11,7 @@ const TITLES: Record<string, string> = {
 export function kpiTitle(name: string): string {
   const known = Object.hasOwn(TITLES, name) ? TITLES[name] : undefined;
   if (known !== undefined) return known;
-  const quantile = /^latency_p([\d.]+)$/.exec(name)?.[1];
+  const quantile = /^(?:latency_)?p([\d.]+)$/.exec(name)?.[1];
   if (quantile !== undefined) return `${quantile} % faster than`;
   const [kind = '', resource = ''] = name.split(':');
   const word = (resource === '' ? kind : resource).replaceAll('_', ' ');

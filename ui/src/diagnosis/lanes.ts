@@ -18,8 +18,6 @@ export type Lane = {
 
 export type Span = { startMs: number; endMs: number };
 
-// A letter needs so much of the width to be read; shorter ones are drawn as wide as this.
-const LETTER = 0.014;
 // More than this many at once nobody reads; the last track takes what is left.
 const TRACKS_MAX = 6;
 // An assertion that was only just there still counts for something.
@@ -34,8 +32,8 @@ export function cut(assertion: Assertion, { startMs, endMs }: Span): [number, nu
   return [Math.max(from, startMs), Math.min(Math.max(to, from), endMs)];
 }
 
-/** One lane an entity, heaviest first. */
-export function lanesOf(assertions: Assertion[], span: Span, letter = LETTER): Lane[] {
+/** One lane an entity, heaviest first. `letter` is the least width, as a part of the whole. */
+export function lanesOf(assertions: Assertion[], span: Span, letter: number): Lane[] {
   const length = Math.max(1, span.endMs - span.startMs);
   const byEntity = new Map<string, Assertion[]>();
   for (const assertion of assertions) {

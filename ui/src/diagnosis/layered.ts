@@ -17,7 +17,8 @@ export function layered(boxes: Box[], edges: Edge[], direction: 'LR' | 'TB'): La
   graph.setGraph({
     rankdir: direction,
     nodesep: BETWEEN,
-    ranksep: direction === 'LR' ? 96 : 56,
+    // What flows is written on the line: sideways that takes more room.
+    ranksep: direction === 'LR' ? 124 : 56,
     marginx: MARGIN,
     marginy: MARGIN,
   });

@@ -40,7 +40,7 @@ function briefText({ rate, errorRatio }: Edge): string {
     rate !== null && speakText(rate, 'reqps'),
     errorRatio !== null &&
       errorRatio >= ERRORS_SOME &&
-      `${speakText(errorRatio, 'percentunit')} errors`,
+      `${speakText(errorRatio, 'percentunit')} fail`,
   ]
     .filter(Boolean)
     .join(', ');

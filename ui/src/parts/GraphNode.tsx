@@ -1,6 +1,13 @@
 import type { Box } from '../diagnosis/boxes';
 import { groupSays } from '../diagnosis/boxes';
-import { entityHref, isTrouble, kindCount, kindWord, scopeWords } from '../diagnosis/entity';
+import {
+  entityHref,
+  isTrouble,
+  kindCount,
+  kindWord,
+  ownState,
+  scopeWords,
+} from '../diagnosis/entity';
 import { cellPlace, cellsOf, type Place } from '../diagnosis/geometry';
 import { insideState, type Node, nodeState } from '../diagnosis/picture';
 import { CategoryMarks } from './CategoryMark';
@@ -48,7 +55,7 @@ function insideSays(node: Node): string | null {
 function says(node: Node, note: NodeNote | undefined): string {
   const { entity } = node;
   return [
-    `${entity.name}, ${kindWord(entity.type)}: ${STATE_WORDS[entity.state].toLowerCase()}`,
+    `${entity.name}, ${kindWord(entity.type)}: ${STATE_WORDS[nodeState(node)].toLowerCase()}`,
     ...entity.assertions.slice(0, 3).map(({ sentence }) => sentence),
     insideSays(node),
     note?.title,
@@ -88,7 +95,11 @@ function Single({ node, place, ...props }: { node: Node; place: Place } & NodePr
       aria-label={says(node, note)}
       {...useAnchor(entity.id, props)}
     >
-      <Rings own={entity.state} inside={insideState(node)} />
+      <Rings
+        own={ownState(entity, node.inside.some(isTrouble))}
+        inside={insideState(node)}
+        state={nodeState(node)}
+      />
       <span class="node-words">
         <span class="node-name cut">{entity.name}</span>
         <span class="small faint cut">
@@ -104,14 +115,22 @@ function Single({ node, place, ...props }: { node: Node; place: Place } & NodePr
 }
 
 /** The outer ring is the entity's own state, the inner one that of what is inside it. */
-function Rings({ own, inside }: { own: ShapeState; inside: ShapeState | null }) {
+function Rings({
+  own,
+  inside,
+  state,
+}: {
+  own: ShapeState;
+  inside: ShapeState | null;
+  state: ShapeState;
+}) {
   return (
     <span class="rings" aria-hidden="true">
       <svg width="28" height="28" viewBox="0 0 28 28">
         <circle class={`ring ${own}`} cx="14" cy="14" r="12.5" />
         {inside !== null && <circle class={`ring inner ${inside}`} cx="14" cy="14" r="9" />}
       </svg>
-      <StateShape state={own === 'good' && inside !== null ? inside : own} />
+      <StateShape state={state} />
     </span>
   );
 }

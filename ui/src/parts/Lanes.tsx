@@ -17,6 +17,18 @@ const WORDY = 0.12;
 /** A moment that is marked in a lane, or in all of them. */
 export type LaneMark = { atMs: number; title: string; strong?: boolean };
 
+// A letter with its rim, and what the names beside the lanes and the frame take of the window.
+const LETTER_PX = 24;
+const NAMES_PX = 480;
+const NARROW_PX = 640;
+
+/** How much of a lane's width a letter takes on this screen. */
+export function letterShare(): number {
+  const { clientWidth } = document.documentElement;
+  const lane = clientWidth <= NARROW_PX ? clientWidth - 24 : clientWidth - NAMES_PX;
+  return LETTER_PX / Math.max(240, lane);
+}
+
 const percent = (part: number) => `${(part * 100).toFixed(3)}%`;
 
 /** The time below or above lanes, in line with them. */

@@ -1,6 +1,6 @@
 //! What was seen a moment ago is still there: a missed scrape takes nothing out of the graph.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use model::Timestamp;
@@ -29,6 +29,7 @@ impl Kept {
         let is_fresh = |at: &Timestamp| now.since(*at) < keep;
         self.entities.retain(|_, (at, _)| is_fresh(at));
         self.relations.retain(|_, at| is_fresh(at));
+        self.forget_found(graph);
         // In order, so that the same graph gets the same ids.
         let mut gone: Vec<&(Timestamp, Entity)> = self.entities.values().collect();
         gone.retain(|(_, entity)| graph.id(&entity.key).is_none());
@@ -55,6 +56,19 @@ impl Kept {
                 });
             }
         }
+    }
+
+    /// An address at which somebody was found to listen is nobody else's any more.
+    fn forget_found(&mut self, graph: &Graph) {
+        let all = graph.entities();
+        let found = all.filter(|(_, entity)| entity.key.kind.name() != "external");
+        let found: HashSet<&str> = found
+            .filter_map(|(_, entity)| Some(entity.properties.get("address")?.as_str()))
+            .collect();
+        self.entities.retain(|key, _| {
+            let is_external = key.kind.name() == "external" && graph.id(key).is_none();
+            !(is_external && found.contains(&*key.name))
+        });
     }
 
     fn see(&mut self, graph: &Graph, at: Timestamp) {
@@ -100,6 +114,23 @@ mod tests {
             });
         }
         graph
+    }
+
+    #[test]
+    fn whoever_was_found_to_listen_is_not_external_any_more() {
+        let mut kept = Kept::default();
+        let keep = Duration::from_secs(300);
+        let mut before = Graph::default();
+        before.add(EntityKey::new("external", "127.0.0.1:80"));
+        before.add(EntityKey::new("external", "127.0.0.1:81"));
+        kept.complete(&mut before, at(0), keep);
+        let mut after = Graph::default();
+        let shop = after.add(EntityKey::new("instance", "localhost:80"));
+        after.set_property(shop, "address", "127.0.0.1:80");
+        kept.complete(&mut after, at(15), keep);
+        let names = after.entities().map(|(_, entity)| entity.key.to_string());
+        let names: Vec<String> = names.collect();
+        assert_eq!(names, ["instance/localhost:80", "external/127.0.0.1:81"]);
     }
 
     #[test]

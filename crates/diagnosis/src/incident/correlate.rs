@@ -60,7 +60,8 @@ pub struct Incident {
     pub merged: Vec<String>,
     /// Whether we lost sight of most of what we watch, rather than that it broke.
     pub is_monitoring_gap: bool,
-    calm_since: Option<Timestamp>,
+    /// Since when nothing is wrong any more.
+    pub calm_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,7 +283,7 @@ impl Incidents {
         let mut homeless: Vec<&Assertion> = active
             .iter()
             .copied()
-            .filter(|assertion| !self.holds(&assertion.key))
+            .filter(|assertion| !self.holds(assertion))
             .collect();
         if homeless.is_empty() {
             return;
@@ -346,9 +347,12 @@ impl Incidents {
         }
     }
 
-    fn holds(&self, key: &AssertionKey) -> bool {
-        let mut open = self.incidents.iter().filter(|incident| incident.is_open());
-        open.any(|incident| incident.members.contains_key(key))
+    /// Whether an incident has it: an open one, or one that was ended by hand meanwhile.
+    fn holds(&self, assertion: &Assertion) -> bool {
+        self.incidents.iter().any(|incident| {
+            incident.end.is_none_or(|end| assertion.since <= end)
+                && incident.members.contains_key(&assertion.key)
+        })
     }
 
     /// The open incidents that an assertion belongs to, the oldest first.

@@ -114,8 +114,9 @@ struct JobGroup<'a> {
 }
 
 fn groups<'a>(packs: &'a DetectedPacks<'a>) -> Vec<JobGroup<'a>> {
+    type AlikeBy<'a> = BTreeMap<(&'a str, Vec<(&'a String, &'a String)>), Alike<'a>>;
     type Alike<'a> = (&'a Pack, &'a BTreeMap<String, String>, Vec<&'a str>, usize);
-    let mut alike: BTreeMap<(&str, Vec<(&String, &String)>), Alike<'a>> = BTreeMap::new();
+    let mut alike: AlikeBy<'a> = BTreeMap::new();
     for (job, found) in packs {
         for (rank, (pack, detection)) in found.iter().enumerate() {
             let key = (pack.id.as_str(), detection.variants.iter().collect());

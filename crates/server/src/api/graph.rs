@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use diagnosis::assertion::Category;
+use diagnosis::assertion::{Assertion, Category};
 use diagnosis::graph::{DoctorScope, EntityId, EntityKind, Focus, Graph, Part, examine, search};
 use diagnosis::pack::Layer;
 use model::Timestamp;
@@ -53,14 +53,7 @@ impl Seen {
     async fn of(app: &Arc<App>, params: &Params) -> Result<Self, ApiError> {
         let newest = app.relator.newest();
         let Some(at) = params.time("time")? else {
-            let mut seen = Self::newest(newest, &app.judge.alerts(), app.clock.now());
-            // Alerts are told by the moment, what is judged of KPIs four times a minute.
-            let asserted = app.asserter.newest();
-            let of_kpis = asserted.lasting.iter();
-            let of_kpis =
-                of_kpis.filter(|one| one.key.kpi.is_some() || one.category == Category::Amend);
-            seen.standings.add(&seen.related.graph, of_kpis.cloned());
-            return Ok(seen);
+            return Ok(Self::now(app));
         };
         let lookup = Arc::clone(&newest.lookup);
         let read = app.queries.lookup(move |snapshot| {
@@ -85,12 +78,26 @@ impl Seen {
         })
     }
 
+    /// The newest graph, with what holds now.
+    pub(crate) fn now(app: &App) -> Self {
+        let related = app.relator.newest();
+        let alerts = of_alerts(&related.graph, &related.lookup, &app.judge.alerts());
+        let mut seen = Self::newest(related, alerts, app.clock.now());
+        // Alerts are told by the moment, what is judged of KPIs four times a minute.
+        let asserted = app.asserter.newest();
+        let of_kpis = asserted
+            .lasting
+            .iter()
+            .filter(|one| one.key.kpi.is_some() || one.category == Category::Amend);
+        seen.standings.add(&seen.related.graph, of_kpis.cloned());
+        seen
+    }
+
     pub(crate) fn newest(
         related: Arc<Related>,
-        alerts: &[diagnosis::rules::Alert],
+        assertions: Vec<Assertion>,
         now: Timestamp,
     ) -> Self {
-        let assertions = of_alerts(&related.graph, &related.lookup, alerts);
         Self {
             at: related.at.unwrap_or(now),
             standings: Standings::new(&related.graph, assertions),
@@ -209,6 +216,11 @@ pub(crate) fn doctor_answer(related: &Related, frameworks: &BTreeMap<String, Str
         }),
     };
     success(&DoctorJson::new(related, &checks))
+}
+
+/// A part of a graph as JSON, for other answers.
+pub(crate) fn part_json<'a>(seen: &'a Seen, part: &Part) -> impl serde::Serialize + 'a {
+    GraphJson::new(seen, part)
 }
 
 /// The relations in which an entity stands, with what is at the other end.

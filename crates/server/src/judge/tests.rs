@@ -128,7 +128,7 @@ fn groups_are_due_at_their_own_moments_whenever_the_server_started() {
 fn a_group_counts_its_rules_its_failures_and_the_rounds_it_missed() {
     let file = "groups: [{ name: g, rules: [{ record: a, expr: vector(1) }, { record: b, \
         expr: 'label_replace(vector(1), \"job\", \"x\", \"\", \"(\")' }] }]";
-    let loaded = load::LoadedGroup {
+    let loaded = LoadedGroup {
         file: "g.yml".to_owned(),
         pack: None,
         group: diagnosis::rules::parse_rule_file(file).unwrap().remove(0),

@@ -120,12 +120,12 @@ fn the_past_of_a_month_with_gaps_and_resets_is_recorded_once() {
     scrape(&store, 2 * DAY + 720, end, 60.0, 0.0, (0.0, 0.0));
     let now = at(end * 60);
     let cancel = CancellationToken::new();
-    let fill = |from: i64| {
+    let record = |from: i64| {
         let (snapshot, window) = (store.snapshot(), diagnosis::objective::STEP);
         let start = at(from * 60);
-        backfill::fill(&store, &snapshot, &objective, window, start, now, &cancel).unwrap()
+        fill(&store, &snapshot, &objective, window, start, now, &cancel).unwrap()
     };
-    let minutes = fill(0);
+    let minutes = record(0);
     let measured = usize::try_from(end - 720).unwrap();
     assert!(minutes.abs_diff(measured) < 10, "{minutes} of {measured}");
     let snapshot = store.snapshot();
@@ -143,8 +143,8 @@ fn the_past_of_a_month_with_gaps_and_resets_is_recorded_once() {
     let left = standing.budget.unwrap().left_ratio;
     assert!((left - (1.0 - 1800.0 / 25_920.0)).abs() < 0.01, "{left}");
     // A second time, and from the middle, nothing is counted twice.
-    fill(0);
-    fill(DAY);
+    record(0);
+    record(DAY);
     let again = super::ledger(&store.snapshot(), &objective, at(0), now).unwrap();
     assert_eq!(again.sum(whole), sums);
 }
@@ -166,7 +166,7 @@ fn the_past_goes_to_a_store_on_disk_and_is_there_after_a_restart() {
     let window = diagnosis::objective::STEP;
     let from = at(8 * DAY * 60);
     let snapshot = store.snapshot();
-    backfill::fill(&store, &snapshot, &objective, window, from, now, &cancel).unwrap();
+    fill(&store, &snapshot, &objective, window, from, now, &cancel).unwrap();
     store.maintain(now).unwrap();
     let sums = |store: &Store| {
         let ledger = ledger(&store.snapshot(), &objective, from, now).unwrap();

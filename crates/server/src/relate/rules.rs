@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use diagnosis::graph::{
-    Lookup, ModelRules, PackJobs, RuleSource, SourcedRules, built_in_rules, parse_model_file,
+    Lookup, ModelRules, PackJobs, Question, RuleSource, SourcedRules, built_in_rules,
+    parse_model_file, questions,
 };
 use diagnosis::pack::Pack;
 use tracing::error;
@@ -41,6 +43,16 @@ pub(crate) struct Rules {
     packs: Arc<Vec<Pack>>,
     sources: Vec<SourcedRules>,
     lookup: Arc<Lookup>,
+    asked: Option<Asked>,
+}
+
+/// The queries, and what they depend on. Parsing them costs more than most of their answers, and
+/// they change only when a job comes or goes.
+#[derive(Debug)]
+struct Asked {
+    jobs: Vec<PackJobs>,
+    window: Duration,
+    questions: Arc<Vec<Question>>,
 }
 
 /// Reads one file.
@@ -134,6 +146,29 @@ impl Rules {
         };
         self.lookup = Arc::new(Lookup::new(&self.sources, &labels_of));
         self.packs = packs;
+        self.asked = None;
+    }
+
+    /// The queries of all rules for the jobs of now.
+    pub(super) fn questions(
+        &mut self,
+        detections: &Detections,
+        window: Duration,
+    ) -> Arc<Vec<Question>> {
+        let jobs = self.jobs(detections);
+        if let Some(asked) = &self.asked
+            && asked.window == window
+            && asked.jobs == jobs
+        {
+            return Arc::clone(&asked.questions);
+        }
+        let questions = Arc::new(questions(&self.sources, &jobs, window));
+        self.asked = Some(Asked {
+            jobs,
+            window,
+            questions: Arc::clone(&questions),
+        });
+        questions
     }
 
     pub(super) fn sources(&self) -> &[SourcedRules] {
@@ -145,7 +180,7 @@ impl Rules {
     }
 
     /// The jobs of each pack, those together in which its variants are resolved alike.
-    pub(super) fn jobs(&self, detections: &Detections) -> Vec<PackJobs> {
+    fn jobs(&self, detections: &Detections) -> Vec<PackJobs> {
         let mut found = Vec::new();
         for pack in self.packs.iter() {
             let mut alike: BTreeMap<BTreeMap<String, String>, Vec<&str>> = BTreeMap::new();

@@ -136,7 +136,10 @@ function Links({ raised, runbook }: { raised: Raised; runbook: string | undefine
         Rule
       </a>
       {rule.pack !== undefined && (
-        <a class="button" href={hrefTo(`/library/${encodeURIComponent(rule.pack)}`)}>
+        <a
+          class="button"
+          href={hrefTo(`/library/${encodeURIComponent(rule.pack)}`, { open: rule.name })}
+        >
           Pack {rule.pack}
         </a>
       )}

@@ -25,9 +25,9 @@ export function EntityFacts({ detail }: { detail: EntityDetail }) {
         <section class="entity-part" aria-label="Dashboards">
           <h2>Dashboards</h2>
           <ul>
-            {dashboards.map(({ pack, id, title, job }) => (
-              <li key={`${pack}/${id}`}>
-                <a class="link" href={hrefTo(`/dashboards/${pack}/${id}`, { service: job })}>
+            {dashboards.map(({ id, title, job }) => (
+              <li key={id}>
+                <a class="link" href={hrefTo(`/dashboards/${id}`, { service: job })}>
                   {title}
                 </a>
               </li>

@@ -8,7 +8,7 @@ import { lanesOf } from '../../diagnosis/lanes';
 import { lasting } from '../../format/duration';
 import { ChosenAssertion } from '../../panels/lazyProof';
 import { AssertionLines } from '../../parts/AssertionLines';
-import { EntityLane, LaneAxis } from '../../parts/Lanes';
+import { EntityLane, LaneAxis, letterShare } from '../../parts/Lanes';
 import { lazily } from '../../parts/lazily';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { bounds, serverNow } from '../../state/clock';
@@ -108,7 +108,10 @@ function History({
   span: { startMs: number; endMs: number };
 }) {
   const chosen = useSignal<Assertion | null>(null);
-  const [lane] = useMemo(() => lanesOf(assertions, span), [assertions, span.startMs, span.endMs]);
+  const [lane] = useMemo(
+    () => lanesOf(assertions, span, letterShare()),
+    [assertions, span.startMs, span.endMs],
+  );
   if (lane === undefined) return <p class="none">Nothing: it was as it should be.</p>;
   return (
     <>

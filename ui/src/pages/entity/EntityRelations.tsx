@@ -1,14 +1,16 @@
 import type { EntityDetail } from '../../api/entity';
-import type { EntityRef, Relation } from '../../api/graph';
+import type { EntityRef, EntityState, Relation } from '../../api/graph';
 import { entityHref, kindWord, relationWord } from '../../diagnosis/entity';
 import { trafficOf } from '../../diagnosis/picture';
 import { plural } from '../../format/number';
 import { speakText } from '../../format/units';
 import { Paged } from '../../parts/Paged';
+import { StateBadge } from '../../parts/StateBadge';
 
 /** An entity's id read back, for its name and the way to it; null if it is none. */
 export function refOf(id: string): EntityRef | null {
-  const found = /^([^/]+)\/(.+?)(\{.*\})?$/s.exec(id);
+  // A route's name may end in braces, too: `/items/{id}` has no scope.
+  const found = /^([^/]+)\/(.+?)(\{(?:\w+="(?:[^"\\]|\\.)*",?)+\})?$/s.exec(id);
   if (found === null) return null;
   const [, type = '', name = '', labels = ''] = found;
   const scope: Record<string, string> = {};
@@ -22,14 +24,23 @@ export function refOf(id: string): EntityRef | null {
   return { type, name, scope };
 }
 
-type Line = { relation: Relation; end: 'from' | 'to'; other: EntityRef };
+type Line = {
+  relation: Relation;
+  end: 'from' | 'to';
+  other: EntityRef;
+  state: EntityState;
+};
 
 /** What it hangs on and what hangs on it, the busiest first, with what flows between. */
-export function EntityRelations({ detail: { entity, relations } }: { detail: EntityDetail }) {
+export function EntityRelations({ detail }: { detail: EntityDetail }) {
+  const { entity, relations, neighbours } = detail;
+  const byId = new Map(neighbours.map((one) => [one.id, one]));
   const lines: Line[] = relations.flatMap((relation) => {
     const end: 'from' | 'to' = relation.from === entity.id ? 'from' : 'to';
-    const other = refOf(end === 'from' ? relation.to : relation.from);
-    return other === null ? [] : [{ relation, end, other }];
+    const id = end === 'from' ? relation.to : relation.from;
+    const known = byId.get(id);
+    const other = known ?? refOf(id);
+    return other === null ? [] : [{ relation, end, other, state: known?.state ?? 'unknown' }];
   });
   lines.sort(
     (a, b) =>
@@ -78,7 +89,7 @@ function Table({ lines }: { lines: Line[] }) {
         {(page, more) => (
           <>
             <tbody>
-              {page.map(({ relation, end, other }) => {
+              {page.map(({ relation, end, other, state }) => {
                 const { rate, errorRatio, latency } = trafficOf([relation]);
                 const said = (value: number | null, unit: string) =>
                   value === null ? '' : speakText(value, unit);
@@ -87,6 +98,7 @@ function Table({ lines }: { lines: Line[] }) {
                     <td class="dim">{relationWord(relation.type, end)}</td>
                     <th scope="row" class="col-name">
                       <a data-row class="row-link" href={entityHref(other)}>
+                        <StateBadge state={state} quiet />
                         <span class="name cut">{other.name}</span>
                       </a>
                     </th>

@@ -1,4 +1,11 @@
-import { entityHref, kindWord, rankOf, relationWord, scopeWords } from '../../diagnosis/entity';
+import {
+  compareNames,
+  entityHref,
+  kindWord,
+  rankOf,
+  relationWord,
+  scopeWords,
+} from '../../diagnosis/entity';
 import { type Edge, type Node, nodeState, type Picture } from '../../diagnosis/picture';
 import { CategoryMarks } from '../../parts/CategoryMark';
 import { trafficText } from '../../parts/GraphEdges';
@@ -12,8 +19,7 @@ const RELATIONS_MAX = 4;
 export function GraphTable({ picture }: { picture: Picture }) {
   const rows = [...picture.nodes].sort(
     (a, b) =>
-      rankOf(nodeState(a)) - rankOf(nodeState(b)) ||
-      a.entity.name.localeCompare(b.entity.name, 'en', { numeric: true }),
+      rankOf(nodeState(a)) - rankOf(nodeState(b)) || compareNames(a.entity.name, b.entity.name),
   );
   const names = new Map(picture.nodes.map(({ entity }) => [entity.id, entity.name]));
   const out = new Map<string, Edge[]>();

@@ -1,7 +1,9 @@
 import { unlessAbsent } from '../../api/client';
 import { fetchIncidents, type Incident } from '../../api/incidents';
+import { fetchObjectives } from '../../api/objectives';
 import { timeMs } from '../../api/times';
 import { shapeOf } from '../../diagnosis/category';
+import { isTrouble, rankOf } from '../../diagnosis/entity';
 import { because, impactText, incidentHref, inOrder, lastedText } from '../../diagnosis/incident';
 import { ago } from '../../format/duration';
 import { plural } from '../../format/number';
@@ -12,10 +14,50 @@ import { hrefTo } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 
 const SHOWN = 5;
+const BURNING_SHOWN = 3;
 const PAST_S = 7 * 86_400;
 
 /** What is wrong now, since when, what it hits; or that nothing is, and when something last was. */
 export function Now() {
+  return (
+    <>
+      <Incidents />
+      <Burning />
+    </>
+  );
+}
+
+/** Objectives whose budget burns too fast, if any does. */
+function Burning() {
+  const { remote } = useQuery('burning', '', (abort) => unlessAbsent(fetchObjectives(abort)));
+  const burning = (remote.value.value?.objectives ?? []).filter(({ standing }) =>
+    isTrouble(standing),
+  );
+  if (burning.length === 0) return null;
+  const worst = [...burning].sort((a, b) => rankOf(a.standing.state) - rankOf(b.standing.state));
+  return (
+    <ul class="now-calm burning" aria-label="Objectives in danger">
+      {worst.slice(0, BURNING_SHOWN).map(({ id, title, standing }) => (
+        <li key={id}>
+          <StateBadge state={standing.state} quiet />
+          <a class="link" href={hrefTo(`/objectives/${encodeURIComponent(id)}`)}>
+            {title}
+          </a>
+          <span class="dim">{standing.sentence}</span>
+        </li>
+      ))}
+      {worst.length > BURNING_SHOWN && (
+        <li>
+          <a class="link" href={hrefTo('/objectives')}>
+            and {worst.length - BURNING_SHOWN} more
+          </a>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function Incidents() {
   const { remote } = useQuery('open-incidents', '', (abort) =>
     unlessAbsent(fetchIncidents({ state: 'open' }, abort)),
   );

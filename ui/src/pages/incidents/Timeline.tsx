@@ -7,7 +7,7 @@ import { lanesOf } from '../../diagnosis/lanes';
 import { clock, day } from '../../format/time';
 import { ChosenAssertion } from '../../panels/lazyProof';
 import { CategoryMark } from '../../parts/CategoryMark';
-import { EntityLane, LaneAxis, type LaneMark, LaneTrack } from '../../parts/Lanes';
+import { EntityLane, LaneAxis, type LaneMark, LaneTrack, letterShare } from '../../parts/Lanes';
 import { Paged } from '../../parts/Paged';
 import { StateShape } from '../../parts/StateBadge';
 import { shapeOf } from '../../diagnosis/category';
@@ -47,7 +47,10 @@ export function Timeline({
     endMs: incident.state === 'open' ? endMs : endMs + around,
   };
   const lanes = useMemo(
-    () => lanesOf(assertions, span).sort((a, b) => firstOf(a.stretches) - firstOf(b.stretches)),
+    () =>
+      lanesOf(assertions, span, letterShare()).sort(
+        (a, b) => firstOf(a.stretches) - firstOf(b.stretches),
+      ),
     [assertions, span.startMs, span.endMs],
   );
   const began: LaneMark = { atMs: startMs, title: 'it began', strong: true };

@@ -5,7 +5,7 @@ import { lanesOf, type Span } from '../../diagnosis/lanes';
 import { rangeName } from '../../format/duration';
 import { plural } from '../../format/number';
 import { ChosenAssertion } from '../../panels/lazyProof';
-import { EntityLane, LaneAxis } from '../../parts/Lanes';
+import { EntityLane, LaneAxis, letterShare } from '../../parts/Lanes';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { Paged } from '../../parts/Paged';
 import { bounds } from '../../state/clock';
@@ -57,7 +57,7 @@ function Insights({ assertions, span }: { assertions: Assertion[]; span: Span })
   ]);
   // The filter is made anew from the URL each time: its text stands for it.
   const shown = useMemo(() => filtered(assertions, filter), [assertions, asked]);
-  const lanes = useMemo(() => lanesOf(shown, span), [shown, span]);
+  const lanes = useMemo(() => lanesOf(shown, span, letterShare()), [shown, span]);
   const top = param('view') === 'top';
   return (
     <>

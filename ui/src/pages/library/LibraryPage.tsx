@@ -44,6 +44,9 @@ function Packs({ library }: { library: Library }) {
           <span class="count dim">
             {whole(library.packs.filter(({ services }) => services.length > 0).length)} found here
           </span>
+          <a class="button" href={hrefTo('/library/mappings')}>
+            Your metrics
+          </a>
           <input
             class="field filter-field"
             type="search"

@@ -12,11 +12,13 @@ export function PackAlerts({
   alerts,
   judged,
   only,
+  onSwitch,
 }: {
   alerts: PackAlert[];
   judged: boolean;
   /** The one service that is asked for; empty for all. */
   only: string;
+  onSwitch: (alert: string, isOff: boolean) => void;
 }) {
   if (alerts.length === 0) return null;
   return (
@@ -38,7 +40,13 @@ export function PackAlerts({
             </tr>
           </thead>
           {alerts.map((alert) => (
-            <AlertLine key={alert.name} alert={alert} judged={judged} only={only} />
+            <AlertLine
+              key={alert.name}
+              alert={alert}
+              judged={judged}
+              only={only}
+              onSwitch={onSwitch}
+            />
           ))}
         </table>
       </div>
@@ -46,7 +54,17 @@ export function PackAlerts({
   );
 }
 
-function AlertLine({ alert, judged, only }: { alert: PackAlert; judged: boolean; only: string }) {
+function AlertLine({
+  alert,
+  judged,
+  only,
+  onSwitch,
+}: {
+  alert: PackAlert;
+  judged: boolean;
+  only: string;
+  onSwitch: (alert: string, isOff: boolean) => void;
+}) {
   const open = param('open') === alert.name;
   const shown =
     only === ''
@@ -90,7 +108,7 @@ function AlertLine({ alert, judged, only }: { alert: PackAlert; judged: boolean;
         <tr class="detail-row">
           <td />
           <td colSpan={4}>
-            <Opened alert={shown} judged={judged} />
+            <Opened alert={shown} judged={judged} onSwitch={onSwitch} />
           </td>
         </tr>
       )}
@@ -98,7 +116,16 @@ function AlertLine({ alert, judged, only }: { alert: PackAlert; judged: boolean;
   );
 }
 
-function Opened({ alert, judged }: { alert: PackAlert; judged: boolean }) {
+function Opened({
+  alert,
+  judged,
+  onSwitch,
+}: {
+  alert: PackAlert;
+  judged: boolean;
+  onSwitch: (alert: string, isOff: boolean) => void;
+}) {
+  const isOff = alert.services.length > 0 && alert.services.every(({ state }) => state === 'off');
   return (
     <div class="detail pack-alert">
       <div>
@@ -143,6 +170,9 @@ function Opened({ alert, judged }: { alert: PackAlert; judged: boolean }) {
           <a class="button" href={hrefTo('/alerts/history', { filter: alert.name })}>
             When it fired
           </a>
+          <button type="button" class="button" onClick={() => onSwitch(alert.name, isOff)}>
+            {isOff ? 'Switch on again' : 'Switch off'}
+          </button>
         </p>
       </div>
       {alert.runbook !== null && (

@@ -1,4 +1,6 @@
+import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { fetchOverrides, type SavedOverride } from '../../api/overrides';
 import { fetchPack, type PackDetail } from '../../api/packs';
 import { entriesOf } from '../../format/labels';
 import { plural } from '../../format/number';
@@ -12,6 +14,7 @@ import { useQuery } from '../../state/useQuery';
 import { PackAlerts } from './PackAlerts';
 import { Parameters } from './Parameters';
 import { LAYERS, looksFor, serviceStanding } from './standing';
+import { type Subject, TuneDialog } from './Tuning';
 import { Verified } from './Verified';
 import './library.css';
 
@@ -30,13 +33,13 @@ export function PackPage({ id }: { id: string }) {
       what={`the pack ${id}`}
       skeleton={<SkeletonRows rows={8} height={40} />}
     >
-      {(detail) => <Detail detail={detail} />}
+      {(detail) => <Detail detail={detail} again={again} />}
     </Loadable>
   );
 }
 
-function Detail({ detail }: { detail: PackDetail }) {
-  const { pack, alerts, kpis, judged } = detail;
+function Detail({ detail, again }: { detail: PackDetail; again: () => void }) {
+  const { pack, kpis, judged } = detail;
   const found = pack.services.length > 0;
   return (
     <article class="pack">
@@ -74,12 +77,67 @@ function Detail({ detail }: { detail: PackDetail }) {
           </p>
         </section>
       )}
-      <PackAlerts alerts={alerts} judged={judged} only={param('service')} />
-      <Parameters parameters={detail.parameters} overrides={detail.overrides} />
+      <Tunable detail={detail} again={again} />
       <Kpis kpis={kpis} />
       <Knowledge detail={detail} />
     </article>
   );
+}
+
+/** The alerts and numbers that people change, and the dialog in which they do. */
+function Tunable({ detail, again }: { detail: PackDetail; again: () => void }) {
+  const { pack, alerts, judged, parameters } = detail;
+  const only = param('service');
+  const subject = useSignal<Subject | null>(null);
+  const tuned = useQuery(pack.id, '', fetchOverrides);
+  const made = tuned.remote.value.value;
+  const lookAgain = () => {
+    again();
+    tuned.again();
+  };
+  // Until they are there, or where they cannot be had, what the pack itself says.
+  const overrides =
+    made?.overrides.filter((one) => one.pack === pack.id) ??
+    detail.overrides.map((one): SavedOverride => ofFile(pack.id, one));
+  return (
+    <>
+      <PackAlerts
+        alerts={alerts}
+        judged={judged}
+        only={only}
+        onSwitch={(alert, isOff) => {
+          subject.value = { alert, isOff };
+        }}
+      />
+      <Parameters
+        parameters={parameters}
+        overrides={overrides}
+        file={made?.file ?? null}
+        onTune={(parameter) => {
+          subject.value = { parameter };
+        }}
+        again={lookAgain}
+      />
+      {subject.value !== null && (
+        <TuneDialog
+          pack={pack.id}
+          subject={subject.value}
+          where={only === '' ? '' : `job=${JSON.stringify(only)}`}
+          onDone={(changed) => {
+            subject.value = null;
+            // The rules are made anew in a moment.
+            if (changed) setTimeout(lookAgain, RELOAD_MS);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+const RELOAD_MS = 700;
+
+function ofFile(pack: string, { alert, ...one }: PackDetail['overrides'][number]): SavedOverride {
+  return { ...one, id: null, source: 'file', pack, ...(alert !== null && { alert }) };
 }
 
 function Kpis({ kpis }: { kpis: PackDetail['kpis'] }) {

@@ -1,13 +1,22 @@
-import type { Override, Parameter } from '../../api/packs';
+import type { SavedOverride } from '../../api/overrides';
+import type { Parameter } from '../../api/packs';
 import { speakText } from '../../format/units';
+import { OverrideList } from './Tuning';
 
 /** The numbers of the pack that can be tuned, and what a user changed. */
 export function Parameters({
   parameters,
   overrides,
+  file,
+  onTune,
+  again,
 }: {
   parameters: Parameter[];
-  overrides: Override[];
+  overrides: SavedOverride[];
+  /** The file whose overrides decide; null if there is none. */
+  file: string | null;
+  onTune: (parameter: Parameter) => void;
+  again: () => void;
 }) {
   if (parameters.length === 0 && overrides.length === 0) return null;
   const unitOf = (name: string) => parameters.find((one) => one.name === name)?.unit ?? 'short';
@@ -29,6 +38,9 @@ export function Parameters({
               <th scope="col" class="num wide-only">
                 Between
               </th>
+              <th scope="col">
+                <span class="hidden">Change</span>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -46,36 +58,22 @@ export function Parameters({
                 <td class="num dim wide-only">
                   {speakText(one.min, one.unit)} – {speakText(one.max, one.unit)}
                 </td>
+                <td class="col-tune">
+                  <button
+                    type="button"
+                    class="button"
+                    aria-label={`Change ${one.name}`}
+                    onClick={() => onTune(one)}
+                  >
+                    Change
+                  </button>
+                </td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      {overrides.length > 0 && (
-        <ul class="overrides" aria-label="What was changed">
-          {overrides.map((one) => (
-            <li key={one.line}>
-              <span class="faint small num">line {one.line}</span> {one.alert ?? 'all alerts'}
-              {one.where !== '' && (
-                <>
-                  {' '}
-                  for <code>{one.where}</code>
-                </>
-              )}
-              : {changeText(one, unitOf)}
-            </li>
-          ))}
-        </ul>
-      )}
+      <OverrideList overrides={overrides} file={file} unitOf={unitOf} again={again} />
     </section>
   );
-}
-
-/** `error_ratio 10 %, switched off` */
-export function changeText({ set, off }: Override, unitOf: (name: string) => string): string {
-  const values = Object.entries(set).map(
-    ([name, value]) => `${name} ${speakText(value, unitOf(name))}`,
-  );
-  if (off !== null) values.push(off ? 'switched off' : 'switched on again');
-  return values.join(', ');
 }

@@ -5,18 +5,30 @@ import { span } from '../../format/duration';
 import { speakText } from '../../format/units';
 import { Ago } from '../../parts/Ago';
 import { CodeLine } from '../../parts/CodeLine';
+import { lazily } from '../../parts/lazily';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { StateBadge } from '../../parts/StateBadge';
 import { hrefTo, navigate } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { BudgetBar } from './BudgetBar';
-import { BurnDown } from './BurnDown';
+import type { BurnDown } from './BurnDown';
 import { BurnAlerts, BurnRates } from './BurnTables';
-import { IndicatorCharts } from './IndicatorCharts';
+import type { IndicatorCharts } from './IndicatorCharts';
 import { ObjectiveDialog } from './ObjectiveDialog';
 import { RemoveDialog } from './RemoveDialog';
 import { entityWords, eventsText, indicatorWords, leftWords, share, targetText } from './words';
 import './objectives.css';
+
+// Charts weigh more than all the rest: the words come first.
+const chart = <div class="chart-skeleton" style={{ height: '180px' }} />;
+const LazyBurnDown = lazily<Parameters<typeof BurnDown>[0]>(
+  async () => (await import('./BurnDown')).BurnDown,
+  chart,
+);
+const LazyIndicatorCharts = lazily<Parameters<typeof IndicatorCharts>[0]>(
+  async () => (await import('./IndicatorCharts')).IndicatorCharts,
+  chart,
+);
 
 /** One objective: how it stands, what is left, how fast it goes, and what it is made of. */
 export function ObjectivePage({ id }: { id: string }) {
@@ -53,13 +65,13 @@ function Shown({ objective, again }: { objective: ObjectiveDetail; again: () => 
       <Figures objective={objective} />
       {objective.note !== undefined && <p class="small dim">{objective.note}</p>}
       <div class="objective-pair">
-        <BurnDown objective={objective} />
+        <LazyBurnDown objective={objective} />
         <div>
           <BurnRates objective={objective} />
           <BurnAlerts objective={objective} />
         </div>
       </div>
-      <IndicatorCharts objective={objective} />
+      <LazyIndicatorCharts objective={objective} />
       <Queries objective={objective} />
       {editing.value && (
         <ObjectiveDialog

@@ -172,7 +172,7 @@ function Table({ shown }: { shown: Objective[] }) {
             <th scope="col" class="num">
               Target
             </th>
-            <th scope="col">Budget left</th>
+            <th scope="col">Budget</th>
             <th scope="col" class="col-spark">
               Over the window
             </th>
@@ -228,7 +228,9 @@ function Row({ objective }: { objective: Objective }) {
         <Sparkline values={standing.spark.map((left) => Math.max(0, left))} alarm={bad} />
       </td>
       <td class={`num${burn !== null && burn > 1 ? ' critical-text' : ''}`}>{burnText(burn)}</td>
-      <td>{bad ? <Ago ms={standing.since_ms} without="–" /> : <span class="faint">–</span>}</td>
+      <td class="nowrap">
+        {bad ? <Ago ms={standing.since_ms} without="–" /> : <span class="faint">–</span>}
+      </td>
     </tr>
   );
 }

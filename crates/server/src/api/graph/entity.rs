@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use diagnosis::graph::{Entity, EntityId, EntityKey, Graph};
+use diagnosis::kpi::KpiKind;
 use diagnosis::pack::{Good, Kpi, Pack, QueryScope};
-use model::{Labels, Timestamp};
+use model::{Labels, Matcher, Timestamp};
 use promql::{EvalOptions, Value, eval_instant};
 use serde::Serialize;
 use store::Snapshot;
@@ -65,13 +66,15 @@ pub(super) async fn one(State(app): State<Arc<App>>, params: Params) -> Answer {
         .as_deref()
         .map(|job| dashboards(&packs, &detections, job));
     let at = params.time("time")?.unwrap_or_else(|| app.clock.now());
-    let kpis = match job.filter(|_| is_service) {
-        None => Vec::new(),
-        Some(job) => {
-            let look = move |snapshot: &Snapshot| Ok(kpis(&packs, &detections, &job, snapshot, at));
-            app.queries.lookup(look).await?
-        }
+    let key = seen.graph().entity(id).key.clone();
+    let look = move |snapshot: &Snapshot| {
+        let written = written_kpis(&key, snapshot, at);
+        Ok(match job.filter(|_| is_service && written.is_empty()) {
+            None => written,
+            Some(job) => kpis(&packs, &detections, &job, snapshot, at),
+        })
     };
+    let kpis = app.queries.lookup(look).await?;
     entity_answer(&seen, id, kpis, dashboards.unwrap_or_default())
 }
 
@@ -147,6 +150,50 @@ pub(super) fn dashboards(packs: &[Pack], detections: &Detections, job: &str) -> 
         })
     });
     shown.collect()
+}
+
+/// The KPIs that were judged for an entity, from their series.
+pub(super) fn written_kpis(key: &EntityKey, snapshot: &Snapshot, at: Timestamp) -> Vec<KpiJson> {
+    let own = [("entity_type", key.kind.name()), ("entity", &key.name)];
+    let own = own.into_iter().chain(key.scope.iter());
+    let own: Vec<String> = own
+        .map(|(name, value)| Matcher::equal(name, value).to_string())
+        .collect();
+    let selector = format!("pyrometer:kpi{{{}}}", own.join(","));
+    let expr = promql::parse(&selector).ok();
+    let options = EvalOptions::default();
+    let found = expr.and_then(|expr| eval_instant(snapshot, &expr, at, &options).ok());
+    let Some(Value::Vector(rows)) = found.map(|evaluated| evaluated.value) else {
+        return Vec::new();
+    };
+    // A further label is a scope of something smaller.
+    let n_labels = own.len() + 2;
+    let mut kpis = Vec::new();
+    for row in rows.iter().filter(|row| row.labels.len() == n_labels) {
+        let Some(kind) = row.labels.get("kpi").and_then(KpiKind::parse) else {
+            continue;
+        };
+        kpis.push(KpiJson {
+            name: kind.name(),
+            unit: kind.unit().name(),
+            good: good_of(&kind),
+            query: row.labels.to_string(),
+            value: Some(row.sample.value).filter(|value| value.is_finite()),
+        });
+    }
+    kpis
+}
+
+fn good_of(kind: &KpiKind) -> Option<&'static str> {
+    match kind {
+        KpiKind::ErrorRatio
+        | KpiKind::ClientErrorRatio
+        | KpiKind::LatencyAverage
+        | KpiKind::LatencyQuantile(_)
+        | KpiKind::Saturation(_) => Some("low"),
+        KpiKind::Up => Some("high"),
+        KpiKind::RequestRate | KpiKind::Resource(_) => None,
+    }
 }
 
 /// Rates of now need two samples, of whoever is scraped once a minute too.

@@ -14,6 +14,7 @@ use crate::api::services::tests::check_golden;
 use crate::judge::world::NOW;
 use crate::judge::{Detections, Judge};
 use crate::relate::rules::Rules;
+use crate::relate::standing::of_alerts;
 use crate::relate::{Round, relate};
 
 const STEP_S: i64 = 5;
@@ -117,7 +118,7 @@ fn shown() -> Shown {
         source: RuleSource::File("model.yml".to_owned()),
         rules: parse_model_file(OWN).unwrap(),
     };
-    let rules = Rules::of_packs(packs, vec![own]);
+    let mut rules = Rules::of_packs(packs, vec![own]);
     let locality = Locality {
         hostname: "box".to_owned(),
     };
@@ -130,8 +131,8 @@ fn shown() -> Shown {
         locality: &locality,
         cancel: &cancel,
     };
-    let related = || {
-        let mut derived = relate(&rules, &round, &Graph::default());
+    let mut related = || {
+        let mut derived = relate(&mut rules, &round, &Graph::default());
         Kept::default().complete(&mut derived.graph, NOW, Duration::from_secs(300));
         Related::new(derived, &rules, NOW)
     };
@@ -157,13 +158,53 @@ fn shown() -> Shown {
         ),
         alert(&[("alertname", "Deadman")], "always"),
     ];
+    let shown = related();
+    let assertions = of_alerts(&shown.graph, &shown.lookup, &alerts);
     Shown {
-        seen: Seen::newest(Arc::new(related()), &alerts, NOW),
+        seen: Seen::newest(Arc::new(shown), assertions, NOW),
         related: related(),
         store,
         judge,
         detections,
     }
+}
+
+#[test]
+fn kpis_that_were_judged_are_read_from_their_series() {
+    let store = Store::in_memory();
+    let group = store.group("kpis");
+    let mut batch = Vec::new();
+    for (series, value) in [
+        (
+            r#"pyrometer:kpi{kpi="error_ratio",entity_type="service",entity="cart"}"#,
+            0.25,
+        ),
+        (
+            r#"pyrometer:kpi{kpi="no_such_kpi",entity_type="service",entity="cart"}"#,
+            1.0,
+        ),
+        (
+            r#"pyrometer:kpi{kpi="up",entity_type="service",entity="cart",namespace="eu"}"#,
+            1.0,
+        ),
+        (
+            r#"pyrometer:kpi{kpi="up",entity_type="service",entity="payments"}"#,
+            1.0,
+        ),
+    ] {
+        let expr = promql::parse(series).unwrap();
+        let matchers = expr.selectors().next().unwrap().matchers.iter();
+        let labels = Labels::new(matchers.map(|m| (m.name(), m.value()))).unwrap();
+        batch.push((store.resolve(group, &labels).unwrap(), value));
+    }
+    store.append(group, NOW, &batch).unwrap();
+    let key = EntityKey::new("service", "cart");
+    let kpis = entity::written_kpis(&key, &store.snapshot(), NOW);
+    let json = serde_json::to_value(&kpis).unwrap();
+    let query = "pyrometer:kpi{entity=\"cart\", entity_type=\"service\", kpi=\"error_ratio\"}";
+    let expected = serde_json::json!([{"name": "error_ratio", "unit": "percentunit",
+        "good": "low", "query": query, "value": 0.25}]);
+    assert_eq!(json, expected);
 }
 
 #[test]
