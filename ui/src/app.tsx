@@ -101,7 +101,6 @@ const PAGES: Record<string, ComponentType> = {
   '/objectives': LazyObjectivesPage,
   '/targets': LazyTargetsPage,
   '/library/mappings': LazyMappingsPage,
-  '/targets': TargetsPage,
 };
 
 /** Prometheus's links to expressions have the graph's address: an expression tells them apart. */
@@ -115,7 +114,7 @@ function Page({ path }: { path: string }) {
   if (Known !== undefined) return <Known />;
   const [, kind, id = ''] =
     /^\/(services|library|dashboards|incidents|entities|objectives)\/(.+)$/.exec(at) ?? [];
-    /^\/(services|library|dashboards|objectives|incidents|entities)\/(.+)$/.exec(at) ?? [];
+  /^\/(services|library|dashboards|objectives|incidents|entities)\/(.+)$/.exec(at) ?? [];
   const name = decoded(id);
   switch (kind) {
     case 'services':

@@ -127,7 +127,10 @@ mod tests {
     use crate::graph::{built_in_rules, parse_model_file};
 
     /// The entities `job=…` labels name in a graph of `known`, by id.
-    fn check(known: &[(&str, &str, &[(&str, &str)])], labels: &[(&str, &str)], expected: &[&str]) {
+    /// Kind, name and scope.
+    type Known<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+    fn check(known: &[Known<'_>], labels: &[(&str, &str)], expected: &[&str]) {
         let own = "entities: [{ type: queue, name: [queue, queue_name], scope: { service: [job] },
             lookup: [{ name: [destination], scope: { service: [application] } }] }]";
         let sources = [
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_smallest_thing_that_the_labels_name_is_meant() {
-        let known: &[(&str, &str, &[(&str, &str)])] = &[
+        let known: &[Known<'_>] = &[
             ("service", "cart", &[]),
             ("instance", "h:1", &[("job", "cart")]),
             ("queue", "mails", &[("service", "cart")]),

@@ -23,6 +23,7 @@ const LATENCY_BY_SATURATION: f64 = 0.6;
 const LOST_TRAFFIC_BY_TROUBLE: f64 = 0.7;
 const SURGE_BY_OWN_TROUBLE: f64 = 0.7; // Callers ask again.
 const USE_BY_LATENCY: f64 = 0.5; // Who waits holds threads and connections.
+const STATED_BY_TROUBLE: f64 = 0.85;
 const TROUBLE_BY_UNMEASURED: f64 = 0.6; // All that use it suffer, and itself tells nothing.
 
 /// An effect may be seen this much before its cause: two scrapes are not at the same moment.
@@ -148,12 +149,60 @@ pub(super) fn explain(findings: &mut [Findings], dependencies: &Dependencies, wi
             own.symptoms.iter().map(|s| view.explained(s)).collect()
         })
         .collect();
+    let stated: Vec<f64> = (0..)
+        .map(EntityId)
+        .take(findings.len())
+        .map(|id| stated_by_others(id, findings, dependencies, slack))
+        .collect();
+    for (findings, explained) in findings.iter_mut().zip(stated) {
+        if let Some(stated) = &mut findings.stated {
+            stated.explained = explained;
+        }
+    }
     for (findings, explained) in findings.iter_mut().zip(explained) {
         for (symptom, explained) in findings.symptoms.iter_mut().zip(explained) {
             symptom.explained = explained.share;
             symptom.explained_by = explained.by;
         }
     }
+}
+
+/// How much of what an alert says of an entity comes from those it uses: that its calls fail is
+/// said of the caller.
+fn stated_by_others(
+    id: EntityId,
+    findings: &[Findings],
+    dependencies: &Dependencies,
+    slack: Duration,
+) -> f64 {
+    let Some(stated) = &findings[id.0 as usize].stated else {
+        return 0.0;
+    };
+    if stated.category != Category::Failure {
+        return 0.0;
+    }
+    let trouble = dependencies.on(id).iter().map(|dependency| {
+        let callee = &findings[dependency.on.0 as usize];
+        let in_time = callee
+            .onset()
+            .is_some_and(|onset| onset <= stated.onset.plus(slack * 4));
+        if !in_time {
+            return 0.0;
+        }
+        let says = callee.stated.as_ref().map_or(0.0, |stated| stated.strength);
+        let gone = if callee.silent_since.is_some() {
+            1.0
+        } else {
+            0.0
+        };
+        let shows = callee
+            .symptoms
+            .iter()
+            .filter(|symptom| !matches!(symptom.kind, KpiKind::RequestRate | KpiKind::Resource(_)))
+            .map(Symptom::strength);
+        shows.fold(says.max(gone), f64::max)
+    });
+    trouble.fold(0.0, f64::max) * STATED_BY_TROUBLE
 }
 
 /// How much is explained, and by whom most.

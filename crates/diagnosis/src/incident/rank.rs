@@ -483,7 +483,7 @@ fn well(findings: &Findings, except: Option<EntityId>) -> f64 {
             };
     }
     if let Some(stated) = &findings.stated {
-        well *= 1.0 - stated.strength;
+        well *= 1.0 - stated.strength * (1.0 - stated.explained);
     }
     if findings.silent_since.is_some() {
         well *= 1.0 - SILENCE;

@@ -16,7 +16,7 @@ const USUAL_SAMPLES: usize = 60;
 const USUAL_SPAN: Duration = Duration::from_secs(3600);
 
 /// Fewer samples tell nothing of how much a number moves.
-const USUAL_SAMPLES_MIN: usize = 5;
+const USUAL_SAMPLES_MIN: usize = 3;
 
 /// How far a sample lies from the usual, in scales, to count as out of range. Five in a row by
 /// chance are out of question; heavy tails are caught by the scale, see [`Usual::of`].
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn too_short_a_past_says_nothing() {
-        let samples = samples("1x4", 15);
+        let samples = samples("1x2", 15);
         assert_eq!(
             Usual::of(&KpiKind::RequestRate, &samples, Timestamp::MAX, None),
             None

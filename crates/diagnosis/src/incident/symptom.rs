@@ -66,6 +66,8 @@ pub struct Stated {
     pub onset: Timestamp,
     pub sentence: String,
     pub category: Category,
+    /// How much of it others explain, 0 to 1.
+    pub explained: f64,
 }
 
 impl Findings {
@@ -257,6 +259,7 @@ pub(super) fn state(findings: &mut [Findings], graph: &Graph, assertions: &[Asse
                 onset: assertion.onset,
                 sentence: assertion.sentence.clone(),
                 category: assertion.category,
+                explained: 0.0,
             });
         }
     }

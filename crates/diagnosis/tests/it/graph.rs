@@ -119,7 +119,7 @@ fn every_pack_makes_of_its_fixtures_what_was_reviewed() {
         let sources = sources(pack);
         for fixture in fixtures {
             let asked = questions(&sources, &[jobs_of(pack, fixture)], Duration::from_secs(60));
-            let answers = answers(&fixture.store(), &asked);
+            let answers = answers(fixture.store(), &asked);
             let (known, limits) = (Graph::default(), Limits::default());
             let out = derive(
                 &sources,
