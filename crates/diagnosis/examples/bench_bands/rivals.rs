@@ -136,7 +136,7 @@ fn grafana_robust(sums: &Sums, range: Range<usize>, is_requests: bool) -> Vec<bo
     let start = range.start;
     let is_outside = |minute: usize| {
         // The level of a day moves little in five minutes.
-        if (minute - start) % 5 == 0 {
+        if (minute - start).is_multiple_of(5) {
             let middle = sums.median(span(minute, DAY, 0));
             let distances = sums.five[span(minute, DAY, 0)]
                 .iter()
@@ -186,7 +186,7 @@ fn seasonal_mad(sums: &Sums, range: Range<usize>, _: bool) -> Vec<bool> {
     let mut scale = 0.0;
     let start = range.start;
     let is_outside = |minute: usize| {
-        if (minute - start) % 60 == 0 {
+        if (minute - start).is_multiple_of(60) {
             let end = (minute - first) / 5;
             scale = 1.4826 * median(residuals[end.saturating_sub(WEEK / 5)..end].to_vec());
         }
