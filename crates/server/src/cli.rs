@@ -154,7 +154,8 @@ pub(crate) struct UpArgs {
     /// times; read anew on a reload.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Vec<PathBuf>,
-    /// A file with limits of your own for services, routes and resources; read anew when it changes.
+    /// A file with limits of your own for services, routes and resources; read anew when it
+    /// changes.
     #[arg(long, value_name = "FILE", env = "PYROMETER_THRESHOLDS")]
     pub(crate) thresholds: Option<PathBuf>,
     /// OpenSLO files, or folders of them, with objectives that only their files change; may stand

@@ -1,7 +1,8 @@
 //! Incidents: every round of KPIs is judged, related and explained (docs/incidents.md).
 //!
-//! One task, after each round of KPIs: the assertions that last go to the incidents, open ones are explained anew, what changed is written to the database and told to
-//! the notifier. What people do with an incident comes by the API and takes the same lock.
+//! One task, after each round of KPIs: the assertions that last go to the incidents, open ones are
+//! explained anew, what changed is written to the database and told to the notifier. What people
+//! do with an incident comes by the API and takes the same lock.
 
 mod database;
 mod postmortem;

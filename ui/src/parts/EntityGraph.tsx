@@ -15,7 +15,7 @@ import { navigate } from '../state/url';
 import { GraphEdges } from './GraphEdges';
 import { GraphBox, type NodeNote } from './GraphNode';
 import { Icon, type IconName } from './Icon';
-import { fitted, useViewport, zoomedAt } from './viewport';
+import { fitted, useViewport, type View, zoomedAt } from './viewport';
 import '../style/graph.css';
 
 export type EntityGraphProps = {
@@ -47,7 +47,7 @@ const ZOOM = 1.25;
 
 /** The entity graph: boxes that are links, lines between them, moved by pointer, wheel and keys. */
 export function EntityGraph(props: EntityGraphProps) {
-  const { boxed, selected, notes = NO_NOTES, flows = NO_FLOWS, label } = props;
+  const { boxed, label } = props;
   const { window, view, touched, move } = useViewport(props.wheel ?? 'plain');
   const { layout, failed } = useLayout(boxed);
   const places = useMemo(
@@ -73,7 +73,6 @@ export function EntityGraph(props: EntityGraphProps) {
     if (!touched.peek()) fit();
   }, [layout]);
 
-  const reachable = places.has(selected) ? selected : (boxed.boxes[0]?.id ?? '');
   const onKey = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = keyAct(event, { places, edges: props.edges, boxed });
@@ -94,7 +93,6 @@ export function EntityGraph(props: EntityGraphProps) {
       if (place !== undefined) view.value = inSight(view.peek(), place, element);
     }
   };
-  const { x, y, scale } = view.value;
   return (
     <div
       ref={window}
@@ -106,44 +104,60 @@ export function EntityGraph(props: EntityGraphProps) {
     >
       {failed && <p class="none">The graph cannot be drawn: the server was updated. Reload.</p>}
       {layout !== null && (
-        <div
-          class="graph-layer"
-          style={{
-            width: `${layout.width}px`,
-            height: `${layout.height}px`,
-            transform: `translate(${x}px, ${y}px) scale(${scale})`,
-          }}
-        >
-          <GraphEdges
-            boxed={boxed}
-            layout={layout}
-            places={places}
-            edges={props.edges}
-            selected={selected}
-            flows={flows}
-          />
-          {boxed.boxes.map((box) => {
-            const place = layout.places.get(box.id);
-            return place === undefined ? null : (
-              <GraphBox
-                key={box.id}
-                box={box}
-                place={{ ...place, ...sizeOf(box) }}
-                selected={selected}
-                reachable={reachable}
-                notes={notes}
-                onSelect={props.onSelect}
-                onToggle={props.onToggle}
-              />
-            );
-          })}
-        </div>
+        <GraphLayer graph={props} layout={layout} places={places} view={view.value} />
       )}
       <div class="graph-tools" data-still>
         <Tool icon="plus" label="Larger (+)" run={() => zoomBy(ZOOM)} />
         <Tool icon="minus" label="Smaller (−)" run={() => zoomBy(1 / ZOOM)} />
         <Tool icon="fit" label="All of it (0)" run={fit} />
       </div>
+    </div>
+  );
+}
+
+type LayerProps = {
+  graph: EntityGraphProps;
+  layout: Layout;
+  places: Map<string, Place>;
+  view: View;
+};
+
+/** What moves: the lines and the boxes. */
+function GraphLayer({ graph, layout, places, view }: LayerProps) {
+  const { boxed, selected, notes = NO_NOTES, flows = NO_FLOWS } = graph;
+  const reachable = places.has(selected) ? selected : (boxed.boxes[0]?.id ?? '');
+  return (
+    <div
+      class="graph-layer"
+      style={{
+        width: `${layout.width}px`,
+        height: `${layout.height}px`,
+        transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})`,
+      }}
+    >
+      <GraphEdges
+        boxed={boxed}
+        layout={layout}
+        places={places}
+        edges={graph.edges}
+        selected={selected}
+        flows={flows}
+      />
+      {boxed.boxes.map((box) => {
+        const place = layout.places.get(box.id);
+        return place === undefined ? null : (
+          <GraphBox
+            key={box.id}
+            box={box}
+            place={{ ...place, ...sizeOf(box) }}
+            selected={selected}
+            reachable={reachable}
+            notes={notes}
+            onSelect={graph.onSelect}
+            onToggle={graph.onToggle}
+          />
+        );
+      })}
     </div>
   );
 }

@@ -56,6 +56,22 @@ export function useViewport(wheel: 'plain' | 'ctrl') {
   return { window, view, touched, move };
 }
 
+type Point = { x: number; y: number };
+
+/** Two fingers: one went from `before` to `here`, the other stayed. */
+function pinched(view: View, before: Point, here: Point, other: Point): View {
+  const factor =
+    Math.hypot(here.x - other.x, here.y - other.y) /
+    Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+  const middle = { x: (here.x + other.x) / 2, y: (here.y + other.y) / 2 };
+  const moved = {
+    ...view,
+    x: view.x + (here.x - before.x) / 2,
+    y: view.y + (here.y - before.y) / 2,
+  };
+  return zoomedAt(moved, factor, middle.x, middle.y);
+}
+
 function listen(
   element: HTMLElement,
   view: Signal<View>,
@@ -98,17 +114,7 @@ function listen(
       move({ ...old, x: old.x + here.x - before.x, y: old.y + here.y - before.y });
       return;
     }
-    const other = before === first ? second : first;
-    const factor =
-      Math.hypot(here.x - other.x, here.y - other.y) /
-      Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
-    const middle = { x: (here.x + other.x) / 2, y: (here.y + other.y) / 2 };
-    const moved = {
-      ...old,
-      x: old.x + (here.x - before.x) / 2,
-      y: old.y + (here.y - before.y) / 2,
-    };
-    move(zoomedAt(moved, factor, middle.x, middle.y));
+    move(pinched(old, before, here, before === first ? second : first));
   };
   const onUp = (event: PointerEvent) => {
     fingers.delete(event.pointerId);

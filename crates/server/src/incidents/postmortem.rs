@@ -64,8 +64,9 @@ pub(crate) fn postmortem(incident: &Incident, record: &Record, now: Timestamp) -
     for (at, what) in moments {
         text += &format!("| {} | {} |\n", format_rfc3339(at), line(&what));
     }
-    text += "\n## To write\n\n* What was the cause?\n* How was it noticed, and could it be sooner?\n\
-             * What helped, what did not?\n* What keeps it from coming back?\n";
+    text += "\n## To write\n\n* What was the cause?\n";
+    text += "* How was it noticed, and could it be sooner?\n* What helped, what did not?\n";
+    text += "* What keeps it from coming back?\n";
     text
 }
 
