@@ -22,9 +22,14 @@ const USUAL_SAMPLES_MIN: usize = 3;
 /// chance are out of question; heavy tails are caught by the scale, see [`Usual::of`].
 const DEVIATION_MIN: f64 = 4.0;
 
-/// A shift is believed when most of this many samples in a row, or of this time, are out of range.
+/// A shift is believed when three of so many samples in a row are out of range: as many as lie in
+/// half a minute, within these bounds. An outage may be as short as five samples.
 const SAMPLES_MIN: usize = 3;
+const SAMPLES_MAX: usize = 4;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What lasted less than half a minute must be this far out of range.
+const DEVIATION_MIN_SHORT: f64 = 8.0;
 
 /// Deviations beyond are not told apart.
 const DEVIATION_MAX: f64 = 1e6;
@@ -119,7 +124,7 @@ pub fn shifts(
     step: Duration,
 ) -> Vec<Shift> {
     let first = samples.partition_point(|&(at, _)| at < after);
-    let patience = samples_in(PATIENCE, step).max(SAMPLES_MIN);
+    let patience = samples_in(PATIENCE, step).clamp(SAMPLES_MIN, SAMPLES_MAX);
     let mut found = Vec::new();
     let mut idx = first;
     while let Some((start, side)) = next_start(samples, usual, idx, patience) {
@@ -129,13 +134,20 @@ pub fn shifts(
         let mut values: Vec<f64> = during.iter().map(|&(_, value)| value).collect();
         values.sort_by(f64::total_cmp);
         let value = quantile(&values, 0.5);
-        found.push(Shift {
+        let shift = Shift {
             onset: samples[onset].0,
             end: end.map(|end| samples[end].0),
             value,
             usual: usual.median,
             deviation: usual.deviation(value),
-        });
+        };
+        let lasted = during
+            .last()
+            .map(|&(at, _)| at.plus(step).since(shift.onset));
+        let is_short = lasted.is_some_and(|lasted| lasted < PATIENCE);
+        if !is_short || DEVIATION_MIN_SHORT <= shift.deviation.abs() {
+            found.push(shift);
+        }
         match end {
             Some(end) => idx = end,
             None => break,
@@ -320,14 +332,15 @@ mod tests {
     }
 
     #[test]
-    fn single_seconds_need_half_a_minute() {
+    fn a_few_seconds_are_an_outage_when_they_are_far_out() {
         check(
             "latency_p90",
-            "0.1x600 0.9x10 0.1x60 0.9x60",
+            "0.1x600 0.9x5 0.1x60 0.9x60",
             1,
             600,
-            "up@670",
+            "up@600-605 up@665",
         );
+        check("latency_p90", "0.1x600 0.13x5 0.1x60", 1, 600, "");
     }
 
     #[test]

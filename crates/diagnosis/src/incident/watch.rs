@@ -141,7 +141,7 @@ pub fn assertion(
     step: Duration,
 ) -> Option<Assertion> {
     let (name, category, severity) = meaning(&key.kind, shift, events)?;
-    let patience = PATIENCE.max(step * 2);
+    let patience = PATIENCE.min(step * 3).max(step * 2);
     Some(Assertion {
         key: AssertionKey {
             entity: key.entity.clone(),
