@@ -12,12 +12,12 @@ use std::time::Duration;
 use model::Timestamp;
 
 use crate::assertion::Assertion;
-use crate::graph::Graph;
+use crate::graph::{EntityKey, Graph};
 use crate::incident::{
-    Explanation, Incident, IncidentOptions, Incidents, Scene, Transition, Window, explain_scene,
-    words,
+    Evidence, Explanation, Incident, IncidentOptions, Incidents, Scene, Transition, Window,
+    explain_scene, words,
 };
-use crate::kpi::KpiSeries;
+use crate::kpi::{KpiKind, KpiSeries};
 
 pub use recording::{RecordedSeries, Recording, RecordingError, RecordingReader};
 
@@ -205,14 +205,19 @@ pub fn title(incident: &Incident, explanation: &Explanation) -> String {
             format!("{}: {}", first.key.entity.name, first.sentence)
         });
     };
-    let others: BTreeSet<String> = incident
-        .entities()
-        .into_iter()
-        .filter(|entity| *entity != suspect.entity)
+    let members = incident.entities();
+    let others = members.iter().filter(|entity| **entity != suspect.entity);
+    // Whoever is hit as a whole says more than its parts.
+    let is_whole = |entity: &&EntityKey| !matches!(entity.kind.name(), "route" | "instance");
+    let others: BTreeSet<String> = others
+        .filter(is_whole)
         .map(|entity| entity.name.to_string())
         .collect();
     let others: Vec<String> = others.into_iter().collect();
-    let evidence = suspect.evidence.first();
+    // What users feel comes before what rules count.
+    let is_felt = |evidence: &&Evidence| evidence.kpi == Some(KpiKind::ErrorRatio);
+    let felt = suspect.evidence.iter().find(is_felt);
+    let evidence = felt.or(suspect.evidence.first());
     let evidence = evidence.map_or("", |evidence| evidence.sentence.as_str());
     if others.is_empty() {
         format!("{}: {evidence}", suspect.entity.name)

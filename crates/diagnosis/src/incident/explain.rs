@@ -70,6 +70,13 @@ impl Dependencies {
                 }
                 _ => 1.0,
             };
+            // That all share a machine of which nothing is known is no hint.
+            let is_blank = relation.kind == RelationKind::RunsOn
+                && !findings[on.0 as usize].is_measured
+                && findings[on.0 as usize].stated.is_none();
+            if is_blank {
+                continue;
+            }
             found.add(Dependency {
                 dependent,
                 on,
