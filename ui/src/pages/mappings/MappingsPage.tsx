@@ -4,19 +4,26 @@ import {
   deleteMapping,
   fetchMappings,
   fetchMetricType,
+  type Mapping,
   type Mappings,
   type SavedMapping,
   saveMapping,
 } from '../../api/mappings';
 import { sentence } from '../../format/labels';
+import { lazily } from '../../parts/lazily';
 import { Loadable, SkeletonRows } from '../../parts/Loadable';
 import { author } from '../../state/settings';
 import { hrefTo, param, setParams } from '../../state/url';
 import { useQuery } from '../../state/useQuery';
 import { type Draft, draftOf, EMPTY, KPIS, mappingOf, TYPES } from './draft';
 import { MappingForm } from './MappingForm';
-import { MappingPreview } from './MappingPreview';
 import './mappings.css';
+
+// The chart of the preview weighs more than the form.
+const LazyPreview = lazily<{ mapping: Mapping }>(
+  async () => (await import('./MappingPreview')).MappingPreview,
+  <div class="chart-skeleton" style={{ height: '152px' }} />,
+);
 
 /** Metrics of one's own that are KPIs: the list, and the form that makes one. */
 export function MappingsPage() {
@@ -128,7 +135,7 @@ function Editor({ saved, onDone }: { saved: SavedMapping | null; onDone: () => v
         {metric === '' ? (
           <p class="dim">Choose a metric to see it.</p>
         ) : (
-          <MappingPreview mapping={mapping} />
+          <LazyPreview mapping={mapping} />
         )}
       </section>
     </form>
