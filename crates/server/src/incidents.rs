@@ -16,8 +16,8 @@ use std::time::Duration;
 use diagnosis::assertion::Assertion;
 use diagnosis::graph::{EntityKey, Graph};
 use diagnosis::incident::{
-    Explanation, Incident, IncidentOptions, Incidents, Scene, Transition, Window, explain_scene,
-    impact,
+    Explanation, Impact, Incident, IncidentOptions, Incidents, Scene, Transition, Window,
+    explain_scene, impact,
 };
 use diagnosis::kpi::{KpiKey, KpiSeries};
 use diagnosis::replay::title;
@@ -124,13 +124,17 @@ impl IncidentKeeper {
         let known = state.incidents.get(id).map(|incident| incident.id.clone());
         let id = known.ok_or_else(|| ActError::Unknown(id.to_owned()))?;
         let mut changed = BTreeSet::from([id.clone()]);
+        let mut kind = "state";
         let text = match act {
             Act::Acknowledge => {
                 let record = state.records.entry(id.clone()).or_default();
                 record.acknowledged_by = Some(by.to_owned());
                 format!("{by} acknowledged it")
             }
-            Act::Comment(text) => format!("{by}: {text}"),
+            Act::Comment(text) => {
+                kind = "comment";
+                format!("{by}: {text}")
+            }
             Act::Resolve => {
                 state.incidents.resolve_by_hand(&id, now);
                 format!("{by} resolved it")
@@ -154,11 +158,6 @@ impl IncidentKeeper {
                 changed.insert(new.clone());
                 format!("{by} made an incident of its own, {new}, of a part")
             }
-        };
-        let kind = if matches!(text.split_once(": "), Some((who, _)) if who == by) {
-            "comment"
-        } else {
-            "state"
         };
         let home = state
             .incidents
@@ -239,7 +238,14 @@ impl IncidentKeeper {
         }
         let transitions = state.incidents.observe(now, &active, &graph);
         let mut changed = state.take(&transitions, now);
-        for id in state.explain(&graph, &active, now) {
+        let (open, kpis) = state.to_explain(now);
+        // People who look at incidents or act on them do not wait for this.
+        drop(state);
+        let explained = explained(open, &kpis, graph, &active, now);
+        let mut state = self.lock();
+        for (id, title, explanation, hit) in explained {
+            let record = state.records.entry(id.clone()).or_default();
+            record.explain(title, &explanation, &hit, now);
             changed.insert(id);
         }
         state.save(changed.iter());
@@ -308,52 +314,21 @@ impl State {
         changed
     }
 
-    /// Explains what is open anew. Returns whose words changed.
-    fn explain(&mut self, graph: &Graph, active: &[Assertion], now: Timestamp) -> Vec<String> {
-        let open: Vec<Incident> = self
-            .incidents
-            .all()
-            .iter()
-            .filter(|incident| incident.is_open())
+    /// The open incidents whose beginning is in sight, and the past of all KPIs if there are any.
+    fn to_explain(&self, now: Timestamp) -> (Vec<Incident>, Vec<KpiSeries>) {
+        let all = self.incidents.all().iter();
+        let open: Vec<Incident> = all
+            .filter(|incident| incident.is_open() && now.since(incident.start) < PAST / 2)
             .cloned()
             .collect();
         if open.is_empty() {
-            return Vec::new();
+            return (open, Vec::new());
         }
-        let kpis: Vec<KpiSeries> = self
-            .samples
-            .iter()
-            .map(|(key, samples)| KpiSeries {
-                key: key.clone(),
-                samples: samples.iter().copied().collect(),
-            })
-            .collect();
-        let mut graph = graph.clone();
-        for series in &kpis {
-            graph.add(series.key.entity.clone());
-        }
-        let mut changed = Vec::new();
-        let in_sight = |incident: &Incident| now.since(incident.start) < PAST / 2;
-        for incident in open.into_iter().filter(in_sight) {
-            let window = Window {
-                normal_until: incident.start.minus(KPI_INTERVAL * 2),
-                to: now,
-                step: KPI_INTERVAL,
-            };
-            let members = incident.entities();
-            let explanation: Explanation = explain_scene(&Scene {
-                graph: &graph,
-                kpis: &kpis,
-                assertions: active,
-                window,
-                members: &members,
-            });
-            let hit = impact(&graph, &kpis, &members, &window);
-            let record = self.records.entry(incident.id.clone()).or_default();
-            record.explain(title(&incident, &explanation), &explanation, &hit, now);
-            changed.push(incident.id);
-        }
-        changed
+        let kpis = self.samples.iter().map(|(key, samples)| KpiSeries {
+            key: key.clone(),
+            samples: samples.iter().copied().collect(),
+        });
+        (open, kpis.collect())
     }
 
     fn note(&mut self, id: &str, now: Timestamp, kind: &str, text: &str) {
@@ -407,6 +382,38 @@ impl State {
         }
         alerts
     }
+}
+
+/// What is to be said of each open incident: its id, title, suspects and impact.
+fn explained(
+    open: Vec<Incident>,
+    kpis: &[KpiSeries],
+    mut graph: Graph,
+    active: &[Assertion],
+    now: Timestamp,
+) -> Vec<(String, String, Explanation, Impact)> {
+    for series in kpis {
+        graph.add(series.key.entity.clone());
+    }
+    let explain = |incident: Incident| {
+        let window = Window {
+            normal_until: incident.start.minus(KPI_INTERVAL * 2),
+            to: now,
+            step: KPI_INTERVAL,
+        };
+        let members = incident.entities();
+        let explanation = explain_scene(&Scene {
+            graph: &graph,
+            kpis,
+            assertions: active,
+            window,
+            members: &members,
+        });
+        let hit = impact(&graph, kpis, &members, &window);
+        let title = title(&incident, &explanation);
+        (incident.id, title, explanation, hit)
+    };
+    open.into_iter().map(explain).collect()
 }
 
 fn alert(
